@@ -1,0 +1,85 @@
+"""Settings from the environment, and what the machine allows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["checked_thread_count", "cpu_limits", "flag"]
+
+_MAX_THREADS = 4096  # more is a typing error, and would exhaust memory in stacks
+
+
+def flag(name: str) -> bool:
+    """Return whether the environment variable ``name`` is switched on.
+
+    Raises
+    ------
+    ValueError
+        If it is set to anything but 0, 1 or nothing.
+    """
+    value = os.environ.get(name, "")
+    if value not in ("", "0", "1"):
+        raise ValueError(f"{name}: not a switch. Got {value!r}. Set it to 1 or 0.")
+    return value == "1"
+
+
+def checked_thread_count(value: object, where: str) -> int:
+    """Return ``value`` as a number of threads, or raise an error that names ``where``."""
+    try:
+        n = int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        n = 0
+    if isinstance(value, float | bool) or not 1 <= n <= _MAX_THREADS:
+        raise ValueError(
+            f"{where}: not a number of threads. Got {value!r}. "
+            f"Give an integer from 1 to {_MAX_THREADS}."
+        )
+    return n
+
+
+def _cgroup_quota() -> int | None:
+    """Return the CPUs that this process's control groups allow, rounded up."""
+    root = Path("/sys/fs/cgroup")
+    quotas = []
+    try:
+        own = Path("/proc/self/cgroup").read_text()
+    except OSError:
+        return None
+    for line in own.splitlines():
+        _, controllers, path = line.split(":", 2)
+        group = root / path.lstrip("/")
+        if controllers == "":  # version 2: every ancestor may set a quota
+            for folder in [group, *group.parents]:
+                if root not in [folder, *folder.parents]:
+                    break
+                quotas.append(_read_quota(folder / "cpu.max"))
+        elif "cpu" in controllers.split(","):  # version 1
+            for folder in (root / "cpu" / path.lstrip("/"), root / "cpu"):
+                quotas.append(
+                    _read_quota(folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us")
+                )
+    found = [q for q in quotas if q is not None]
+    return min(found) if found else None
+
+
+def _read_quota(*files: Path) -> int | None:
+    try:
+        quota, period = " ".join(f.read_text().strip() for f in files).split()
+        if quota == "max" or int(quota) <= 0:
+            return None
+        return max(1, -(-int(quota) // int(period)))
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def cpu_limits() -> dict[str, int]:
+    """Return what bounds the number of threads: reason and number of CPUs."""
+    if hasattr(os, "sched_getaffinity"):
+        limits = {"CPU affinity": len(os.sched_getaffinity(0))}
+    else:
+        limits = {"CPUs": os.cpu_count() or 1}
+    quota = _cgroup_quota()
+    if quota is not None:
+        limits["cgroup quota"] = quota
+    return limits

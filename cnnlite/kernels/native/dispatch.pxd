@@ -1,0 +1,41 @@
+"""What the native modules share: the kernel table, threads over tiles, workspace."""
+
+cimport numpy as cnp
+
+cdef extern from "cnn.h":
+    ctypedef void cnn_kernel(const void *args, ptrdiff_t tile, void *scratch) noexcept nogil
+
+    ctypedef struct cnn_table "const struct cnn_table":
+        const char *level
+        ptrdiff_t vector_floats
+        # the kernels of csrc's lists, each declared where it is used
+
+# The table of the level in use.
+cdef cnn_table *table
+
+# Run tiles 0..tiles-1 of a kernel on the threads that work of about this many
+# nanoseconds (on one core) deserves; each thread gets scratch_bytes of its own.
+cdef int run(
+    cnn_kernel *kernel, const void *args, ptrdiff_t tiles, double nanoseconds,
+    size_t scratch_bytes=*,
+) except -1
+
+
+cdef class Workspace:
+    """Memory for one call, 64-byte aligned; uninitialised."""
+    cdef char *data
+    cdef size_t size
+
+# Borrow at least this many bytes; give them back with release().
+cdef Workspace borrow(size_t nbytes)
+cdef void release(Workspace workspace)
+
+
+# Arrays come as ndarrays, not as typed memoryviews: taking four memoryviews costs
+# 1.1 us a call, four pointers 10 ns, and a plan's whole budget is 1 us an operation.
+cdef inline float *f32(cnp.ndarray a) noexcept:
+    return <float *>cnp.PyArray_DATA(a) if a is not None else NULL
+
+
+cdef inline ptrdiff_t dim(cnp.ndarray a, int axis) noexcept:
+    return cnp.PyArray_DIM(a, axis)

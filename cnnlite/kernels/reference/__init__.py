@@ -1,0 +1,108 @@
+"""The reference back end: NumPy, readable, any floating dtype.
+
+These functions *are* the kernel interface.  Another back end offers functions
+of the same names and the same signatures; the registry refuses any other.
+
+The contract of a kernel: outputs first, then inputs, then keyword-only
+parameters.  It overwrites its outputs, returns nothing, checks nothing (the
+operations in :mod:`cnnlite.ops` have checked) and allocates no result.  Arrays
+are C-contiguous and of one floating dtype unless the docstring says otherwise.
+Outputs never overlap inputs, except where a docstring says *may alias*.  A
+gradient output has ``accumulate``: add to what the output holds instead of
+overwriting it.
+
+NaN propagates through every operation, forward and backward.
+"""
+
+from cnnlite.kernels.reference.conv2d import (
+    conv2d_backward_input,
+    conv2d_backward_weight,
+    conv2d_forward,
+)
+from cnnlite.kernels.reference.elementwise import binary, unary, unary_backward
+from cnnlite.kernels.reference.join import concatenate, split
+from cnnlite.kernels.reference.losses import (
+    binary_crossentropy_backward,
+    binary_crossentropy_forward,
+    categorical_crossentropy_backward,
+    categorical_crossentropy_forward,
+    mean_squared_error_backward,
+    mean_squared_error_forward,
+    sigmoid_crossentropy_backward,
+    sigmoid_crossentropy_forward,
+    softmax_crossentropy_backward,
+    softmax_crossentropy_forward,
+    sparse_categorical_crossentropy_backward,
+    sparse_categorical_crossentropy_forward,
+    sparse_softmax_crossentropy_backward,
+    sparse_softmax_crossentropy_forward,
+)
+from cnnlite.kernels.reference.matmul import bias_gradient, matmul
+from cnnlite.kernels.reference.metrics import (
+    binary_accuracy,
+    categorical_accuracy,
+    mean_update,
+    sparse_categorical_accuracy,
+    weighted_mean,
+)
+from cnnlite.kernels.reference.optimizers import adam_update, sgd_update
+from cnnlite.kernels.reference.pool import (
+    averagepool2d_backward,
+    averagepool2d_forward,
+    maxpool2d_backward,
+    maxpool2d_forward,
+)
+from cnnlite.kernels.reference.random import (
+    dropout_backward,
+    dropout_forward,
+    random_normal,
+    random_uniform,
+)
+from cnnlite.kernels.reference.softmax import softmax_backward, softmax_forward
+
+KERNELS = {
+    function.__name__: function
+    for function in (
+        matmul,
+        bias_gradient,
+        conv2d_forward,
+        conv2d_backward_input,
+        conv2d_backward_weight,
+        maxpool2d_forward,
+        maxpool2d_backward,
+        averagepool2d_forward,
+        averagepool2d_backward,
+        unary,
+        unary_backward,
+        binary,
+        concatenate,
+        split,
+        softmax_forward,
+        softmax_backward,
+        sparse_softmax_crossentropy_forward,
+        sparse_softmax_crossentropy_backward,
+        softmax_crossentropy_forward,
+        softmax_crossentropy_backward,
+        sparse_categorical_crossentropy_forward,
+        sparse_categorical_crossentropy_backward,
+        categorical_crossentropy_forward,
+        categorical_crossentropy_backward,
+        sigmoid_crossentropy_forward,
+        sigmoid_crossentropy_backward,
+        binary_crossentropy_forward,
+        binary_crossentropy_backward,
+        mean_squared_error_forward,
+        mean_squared_error_backward,
+        weighted_mean,
+        mean_update,
+        sparse_categorical_accuracy,
+        categorical_accuracy,
+        binary_accuracy,
+        dropout_forward,
+        dropout_backward,
+        random_uniform,
+        random_normal,
+        sgd_update,
+        adam_update,
+    )
+}

@@ -1,0 +1,65 @@
+"""Metrics: a value per row, and running means of such values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def weighted_mean(y, values, weights):
+    """Batch mean of a loss: ``y = sum_r weights_r values_r / rows``.
+
+    y : (1,), output; 0 for no rows
+    values : (rows,)
+    weights : (rows,) or None
+    """
+    total = values.sum() if weights is None else (values * weights).sum()
+    y[0] = total / max(len(values), 1)
+
+
+def mean_update(state, values, weights, *, count_rows=False):
+    """Add a batch to a running mean ``state[0] / state[1]``.
+
+    state : (2,) float64, updated: sum of weighted values, sum of weights
+    values : (rows,)
+    weights : (rows,) or None
+    count_rows : count each row as one instead of by its weight, as a loss does
+    """
+    values = values.astype(np.float64)
+    state[0] += values.sum() if weights is None else (values * weights).sum()
+    state[1] += len(values) if weights is None or count_rows else weights.sum(dtype=np.float64)
+
+
+def sparse_categorical_accuracy(matches, p, labels):
+    """1 where the largest value of the row stands at the label, else 0.
+
+    The first maximum counts; a row with NaN gives 0.
+
+    matches : (rows,), output
+    p : (rows, K), K >= 1
+    labels : (rows,) int32
+    """
+    matches[...] = (p.argmax(axis=1) == labels) & ~np.isnan(p).any(axis=1)
+
+
+def categorical_accuracy(matches, p, target):
+    """1 where the largest value of the row stands where the target's does, else 0.
+
+    The first maximum counts; a row with NaN gives 0.
+
+    matches : (rows,), output
+    p, target : (rows, K), K >= 1
+    """
+    invalid = np.isnan(p).any(axis=1) | np.isnan(target).any(axis=1)
+    matches[...] = (p.argmax(axis=1) == target.argmax(axis=1)) & ~invalid
+
+
+def binary_accuracy(matches, p, target, *, threshold):
+    """Share of the row's values on the target's side of the threshold.
+
+    ``mean_k [(p_k > threshold) == (target_k > threshold)]``; a NaN in p is a miss.
+
+    matches : (rows,), output
+    p, target : (rows, K), K >= 1
+    """
+    same = (p > threshold) == (target > threshold)
+    matches[...] = (same & ~np.isnan(p)).mean(axis=1)

@@ -1,0 +1,185 @@
+"""Which back end serves an operation.
+
+A back end is a module ``cnnlite.kernels.<name>`` with a table ``KERNELS`` of
+functions by operation name and a tuple ``DTYPES``.  The reference defines the
+operations and their signatures; what another back end lacks, in an operation or
+a dtype, falls to the reference, never to a third one, and says so once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from cnnlite import config
+from cnnlite.errors import BackendError, CnnliteWarning
+from cnnlite.kernels import reference
+
+__all__ = ["get_backend", "kernel", "kernel_table", "set_backend", "using_backend"]
+
+BACKENDS = ("native", "cython", "reference")  # the first is the default
+DTYPES = ("float32", "float64")
+
+Kernel = Callable[..., None]
+
+_lock = threading.Lock()
+_loaded: dict[str, dict[tuple[str, str], Kernel]] = {}
+_resolved: dict[tuple[str, str, str], Kernel] = {}
+_warned: set[tuple[str, str]] = set()
+
+
+def _parameters(function: Kernel) -> list[tuple[str, object, object]]:
+    return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
+
+
+def _register(backend: str, name: str, function: Kernel) -> None:
+    """Refuse an operation that the reference lacks or whose signature differs."""
+    expected = reference.KERNELS.get(name)
+    if expected is None:
+        raise BackendError(
+            f"registry: back end {backend!r} offers {name!r}, which the reference does not "
+            f"define. Add it to cnnlite.kernels.reference first."
+        )
+    if _parameters(function) != _parameters(expected):
+        raise BackendError(
+            f"registry: {name} of back end {backend!r} differs from the reference. "
+            f"Got {name}{inspect.signature(function)}. "
+            f"Make it {name}{inspect.signature(expected)}."
+        )
+
+
+def _load(backend: str) -> dict[tuple[str, str], Kernel]:
+    with _lock:
+        if backend not in _loaded:
+            table = {(n, d): f for n, f in reference.KERNELS.items() for d in DTYPES}
+            if backend != "reference":
+                module = importlib.import_module(f"cnnlite.kernels.{backend}")
+                for name, function in module.KERNELS.items():
+                    _register(backend, name, function)
+                table = {(n, d): f for n, f in module.KERNELS.items() for d in module.DTYPES}
+            _loaded[backend] = table
+        return _loaded[backend]
+
+
+def _checked(backend: str, where: str) -> str:
+    if backend not in BACKENDS:
+        raise BackendError(
+            f"{where}: no such back end. Got {backend!r}. Choose one of {', '.join(BACKENDS)}."
+        )
+    _load(backend)
+    return backend
+
+
+_current = BACKENDS[0]
+if os.environ.get("CNNLITE_BACKEND"):
+    _current = _checked(os.environ["CNNLITE_BACKEND"], "CNNLITE_BACKEND")
+
+
+def set_backend(backend: str) -> None:
+    """Compute with ``backend`` from now on, in the whole process.
+
+    Parameters
+    ----------
+    backend : {"native", "cython", "reference"}
+
+    Raises
+    ------
+    BackendError
+        If there is no such back end.
+
+    Examples
+    --------
+    >>> import cnnlite
+    >>> cnnlite.set_backend("native")
+    """
+    global _current
+    _current = _checked(backend, "set_backend")
+
+
+def get_backend() -> str:
+    """Return the name of the back end in use.
+
+    Examples
+    --------
+    >>> import cnnlite
+    >>> with cnnlite.using_backend("reference"):
+    ...     cnnlite.get_backend()
+    'reference'
+    """
+    return _current
+
+
+@contextmanager
+def using_backend(backend: str) -> Iterator[None]:
+    """Context manager: compute with ``backend`` inside, in the whole process."""
+    before = _current
+    set_backend(backend)
+    try:
+        yield
+    finally:
+        set_backend(before)
+
+
+def kernel(name: str, dtype: np.dtype, backend: str | None = None) -> Kernel:
+    """Return the function that computes operation ``name`` for ``dtype``.
+
+    Parameters
+    ----------
+    name : str
+        An operation of ``cnnlite.kernels.reference``.
+    dtype : numpy.dtype
+        float32 or float64.
+    backend : str, optional
+        Default: the one in use.
+
+    Raises
+    ------
+    BackendError
+        If the back end lacks the operation and ``CNNLITE_STRICT=1``.
+    """
+    key = (backend or _current, name, dtype.name)
+    found = _resolved.get(key)
+    return found if found is not None else _resolve(*key)
+
+
+def _resolve(backend: str, name: str, dtype: str) -> Kernel:
+    found = _load(backend).get((name, dtype))
+    if found is None:
+        found = reference.KERNELS[name]
+        _announce_fall(backend, name, dtype)
+    _resolved[backend, name, dtype] = found
+    return found
+
+
+def _announce_fall(backend: str, name: str, dtype: str) -> None:
+    """Warn once that an operation falls to the reference (an error when strict)."""
+    mend = 'use float32, or call cnnlite.set_backend("reference") to choose it'
+    message = (
+        f"{name}: back end {backend!r} has no {dtype} version, so the slow reference "
+        f"computes it; {mend}."
+    )
+    if config.flag("CNNLITE_STRICT"):
+        raise BackendError(message)
+    # float64 falls as a whole: one warning for the dtype, not one per operation.
+    what = (backend, "float64") if dtype == "float64" else (backend, name)
+    if what not in _warned:
+        _warned.add(what)
+        warnings.warn(message, CnnliteWarning, stacklevel=5)
+
+
+def kernel_table(backend: str | None = None) -> list[tuple[str, str, str]]:
+    """Return (operation, dtype, back end that really serves it) of every operation."""
+    backend = backend or _current
+    table = _load(backend)
+    return [
+        (name, dtype, backend if (name, dtype) in table else "reference")
+        for name in reference.KERNELS
+        for dtype in DTYPES
+    ]

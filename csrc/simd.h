@@ -1,0 +1,122 @@
+/* A small vocabulary of vector operations over GCC's vector extensions.
+ *
+ * CNN_W is the number of floats in a vector at this level.  Arithmetic (+ - *
+ * / and comparisons) is written with the operators; what follows is what the
+ * operators lack.  Contraction is off (-ffp-contract=off): a product is fused
+ * with a sum where vf_fma() says so and nowhere else, so that the bits do not
+ * depend on how the compiler happened to cut a loop.
+ */
+#ifndef CNN_SIMD_H
+#define CNN_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "level.h"
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#if defined(__AVX512F__)
+#define CNN_W 16
+#elif defined(__AVX2__)
+#define CNN_W 8
+#else
+#define CNN_W 4
+#endif
+
+/* Registers: 32 with AVX-512 and NEON, 16 otherwise. */
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define CNN_REGISTERS 32
+#else
+#define CNN_REGISTERS 16
+#endif
+
+typedef float vf __attribute__((vector_size(4 * CNN_W)));
+typedef int32_t vi __attribute__((vector_size(4 * CNN_W)));
+typedef uint32_t vu __attribute__((vector_size(4 * CNN_W)));
+
+/* The same types for addresses of any alignment. */
+typedef float vf_unaligned __attribute__((vector_size(4 * CNN_W), aligned(4), may_alias));
+
+CNN_INLINE vf vf_set1(float x)
+{
+    return x - (vf){0};
+}
+
+CNN_INLINE vf vf_load(const float *p)
+{
+    return *(const vf_unaligned *)p;
+}
+
+CNN_INLINE void vf_store(float *p, vf x)
+{
+    *(vf_unaligned *)p = x;
+}
+
+/* a * b + c, rounded once where the level has FMA. */
+CNN_INLINE vf vf_fma(vf a, vf b, vf c)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__)
+    return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__ARM_NEON)
+    return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+/* The first n floats (0 <= n <= CNN_W); zeros in the lanes after them, whose
+ * memory is not touched. */
+CNN_INLINE vf vf_load_n(const float *p, ptrdiff_t n)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(__AVX2__)
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return (vf)_mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane));
+#else
+    float lanes[CNN_W] = {0};
+    memcpy(lanes, p, (size_t)n * sizeof *lanes);
+    return vf_load(lanes);
+#endif
+}
+
+CNN_INLINE void vf_store_n(float *p, vf x, ptrdiff_t n)
+{
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x);
+#elif defined(__AVX2__)
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane), (__m256)x);
+#else
+    float lanes[CNN_W];
+    vf_store(lanes, x);
+    memcpy(p, lanes, (size_t)n * sizeof *lanes);
+#endif
+}
+
+/* Lane by lane: mask is all ones (as a comparison gives) or zero. */
+CNN_INLINE vf vf_select(vi mask, vf yes, vf no)
+{
+    return (vf)((mask & (vi)yes) | (~mask & (vi)no));
+}
+
+/* Sum of the lanes, pairwise: one fixed order. */
+CNN_INLINE float vf_sum(vf x)
+{
+    float lanes[CNN_W];
+    vf_store(lanes, x);
+    for (int half = CNN_W / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lanes[i] += lanes[i + half];
+    return lanes[0];
+}
+
+#endif
