@@ -94,7 +94,7 @@ def softmax_crossentropy_forward(x: Any, target: Any) -> tuple[Tensor, Tensor]:
     --------
     >>> from cnnlite import ops
     >>> loss, p = ops.softmax_crossentropy_forward([[0.0, 0.0]], [[1.0, 0.0]])
-    >>> float(loss[0].round(4))
+    >>> round(float(loss[0]), 4)
     0.6931
     """
     return _forward("softmax_crossentropy_forward", x, target, False, True)
@@ -159,7 +159,7 @@ def categorical_crossentropy_forward(p: Any, target: Any) -> Tensor:
     Examples
     --------
     >>> from cnnlite import ops
-    >>> float(ops.categorical_crossentropy_forward([[0.5, 0.5]], [[1.0, 0.0]])[0].round(4))
+    >>> round(float(ops.categorical_crossentropy_forward([[0.5, 0.5]], [[1.0, 0.0]])[0]), 4)
     0.6931
     """
     return _forward("categorical_crossentropy_forward", p, target, False, False)
@@ -185,7 +185,7 @@ def sparse_categorical_crossentropy_forward(p: Any, labels: Any) -> Tensor:
     Examples
     --------
     >>> from cnnlite import ops
-    >>> float(ops.sparse_categorical_crossentropy_forward([[0.5, 0.5]], [1])[0].round(4))
+    >>> round(float(ops.sparse_categorical_crossentropy_forward([[0.5, 0.5]], [1])[0]), 4)
     0.6931
     """
     return _forward("sparse_categorical_crossentropy_forward", p, labels, True, False)
@@ -211,7 +211,7 @@ def sigmoid_crossentropy_forward(x: Any, target: Any) -> Tensor:
     Examples
     --------
     >>> from cnnlite import ops
-    >>> float(ops.sigmoid_crossentropy_forward([[0.0]], [[1.0]])[0].round(4))
+    >>> round(float(ops.sigmoid_crossentropy_forward([[0.0]], [[1.0]])[0]), 4)
     0.6931
     """
     return _forward("sigmoid_crossentropy_forward", x, target, False, False)
@@ -237,7 +237,7 @@ def binary_crossentropy_forward(p: Any, target: Any) -> Tensor:
     Examples
     --------
     >>> from cnnlite import ops
-    >>> float(ops.binary_crossentropy_forward([[0.5]], [[1.0]])[0].round(4))
+    >>> round(float(ops.binary_crossentropy_forward([[0.5]], [[1.0]])[0]), 4)
     0.6931
     """
     return _forward("binary_crossentropy_forward", p, target, False, False)
