@@ -168,6 +168,11 @@ def test_every_truncation_of_a_gzip_file(path: Path):
         reject(path, content[:length], "cut short")
 
 
+def test_cut_gzip_file_tells_how_much_it_held(path: Path):
+    noise = np.random.default_rng(0).integers(0, 256, 60000, dtype=np.uint8)  # does not compress
+    reject(path, gzip.compress(idx(noise))[:30000], r"Expected 60008 bytes .*, got 2\d{4}\.")
+
+
 def test_every_changed_byte_of_a_gzip_file(path: Path):
     array = np.arange(12, dtype=np.int16).reshape(3, 4)
     content = bytearray(gzip.compress(idx(array), mtime=0))

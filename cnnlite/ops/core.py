@@ -1,0 +1,260 @@
+"""What every operation shares: checked inputs, outputs, and calling a kernel or recording it.
+
+An operation runs in one of two ways.  Eagerly, it allocates its result and calls
+the kernel.  Under a recorder, inputs and results are :class:`Buffer` objects,
+arrays to be, and the call is appended to a plan that places the buffers and
+replays the calls later (see :mod:`cnnlite.models.plan`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from cnnlite.errors import DtypeError, ShapeError
+from cnnlite.kernels.registry import kernel
+from cnnlite.ops.parameter import Parameter
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+class Buffer:
+    """An array of a plan: shape and dtype now, memory when the plan is bound.
+
+    ``base`` is the buffer whose memory this one views under another shape.
+    """
+
+    __slots__ = ("base", "dtype", "shape")
+
+    def __init__(self, shape: Sequence[int], dtype: Any, base: Buffer | None = None) -> None:
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.base = self if base is None else base.base
+
+    ndim = property(lambda self: len(self.shape))
+    size = property(lambda self: int(np.prod(self.shape, dtype=object)))
+    nbytes = property(lambda self: self.size * self.dtype.itemsize)
+
+    def __repr__(self) -> str:
+        return f"Buffer({self.shape}, {self.dtype})"
+
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        raise TypeError(
+            "a layer's call() computes with NumPy on an array of a recorded plan, which has no "
+            "values yet. Use functions of cnnlite.ops, or set `dynamic = True` in the layer."
+        )
+
+
+Tensor: TypeAlias = "np.ndarray | Buffer"
+
+
+class Gradient:
+    """Where a gradient goes: the first write overwrites, later ones add."""
+
+    __slots__ = ("accumulate", "array")
+
+    def __init__(self, array: Tensor) -> None:
+        self.array = array
+        self.accumulate = False
+
+
+class Recorder(Protocol):
+    """What a plan offers to the operations that it records."""
+
+    def append(
+        self, name: str, outputs: tuple, inputs: tuple, params: dict[str, Any]
+    ) -> None: ...
+
+
+class _State(threading.local):
+    recorder: Recorder | None = None
+
+
+_state = _State()
+
+
+@contextmanager
+def recording(recorder: Recorder | None) -> Iterator[None]:
+    """Context manager: operations of this thread go to ``recorder`` (None: run eagerly)."""
+    before, _state.recorder = _state.recorder, recorder
+    try:
+        yield
+    finally:
+        _state.recorder = before
+
+
+def is_recording() -> bool:
+    """Return whether operations of this thread are recorded."""
+    return _state.recorder is not None
+
+
+def tensor(
+    value: Any,
+    where: str,
+    ndim: int | None = None,
+    dtype: Any = None,
+    integer: bool = False,
+) -> Tensor:
+    """Return an operation's input as a C-contiguous array (or a plan's buffer).
+
+    Parameters
+    ----------
+    value : array-like
+        Any strides, read-only and empty included.  A list becomes float32.
+    where : str
+        "operation: argument", for errors.
+    ndim : int, optional
+        The number of dimensions it must have.
+    dtype : dtype, optional
+        The dtype it must have: an operation never mixes two.
+    integer : bool
+        Labels, offsets, masks: cast to ``dtype`` instead of refusing another integer type.
+    """
+    if type(value) is Parameter:
+        value = value.value
+    if type(value) is not Buffer:
+        value = _array(value, where, dtype, integer)
+    if dtype is not None and value.dtype != dtype:
+        raise DtypeError(
+            f"{where} is {value.dtype} but {np.dtype(dtype)} is needed. "
+            f'Convert it: .astype("{np.dtype(dtype)}").'
+        )
+    if ndim is not None and len(value.shape) != ndim:
+        raise ShapeError(
+            f"{where} has {len(value.shape)} dimensions but needs {ndim}. "
+            f"Got shape {value.shape}."
+        )
+    return value
+
+
+def _array(value: Any, where: str, dtype: Any, integer: bool) -> np.ndarray:
+    if not isinstance(value, np.ndarray) and not hasattr(value, "__array__"):
+        try:
+            value = np.asarray(value, dtype=dtype or np.float32)
+        except (TypeError, ValueError) as error:
+            raise DtypeError(f"{where} is no array of numbers: {error}.") from None
+    array = np.ascontiguousarray(value)
+    if integer and array.dtype.kind in "iub":
+        return array.astype(dtype, copy=False)
+    if array.dtype in FLOATS:
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if integer and array.dtype == dtype:
+        return array
+    wanted = np.dtype(dtype) if dtype is not None else "float32"
+    raise DtypeError(
+        f"{where} is {array.dtype} but must be {'integers' if integer else 'float32 or float64'}. "
+        f'Convert it: .astype("{wanted}").'
+    )
+
+
+class Output:
+    """The output of one operation: a fresh array, the caller's ``out``, or a gradient.
+
+    ``array`` is what the kernel writes.  Eagerly that is a temporary where the
+    caller's array is not contiguous or overlaps an input; :meth:`deliver` copies.
+    """
+
+    __slots__ = ("accumulate", "array", "out")
+
+    def __init__(
+        self,
+        out: Any,
+        shape: Sequence[int],
+        dtype: Any,
+        where: str,
+        reads: Sequence[Any] = (),
+        alias: Sequence[Any] = (),
+    ) -> None:
+        self.out, self.accumulate = out, False
+        if out is None:
+            make: Any = Buffer if _state.recorder is not None else np.empty
+            self.array = make(shape, dtype)
+            return
+        if type(out) is Gradient:
+            self.array, self.accumulate = out.array, out.accumulate
+            out.accumulate = True
+        else:
+            self.array = out.value if type(out) is Parameter else out
+        _check_out(self.array, tuple(shape), np.dtype(dtype), where)
+        if type(self.array) is np.ndarray and _state.recorder is None:
+            self._avoid_overlap(reads, alias)
+
+    def _avoid_overlap(self, reads: Sequence[Any], alias: Sequence[Any]) -> None:
+        target = self.array
+        clash = any(a is not None and np.may_share_memory(target, a) for a in reads)
+        clash = clash or any(
+            a is not None and np.may_share_memory(target, a) and not _same_memory(target, a)
+            for a in alias
+        )
+        if not target.flags.c_contiguous or clash:
+            self.out = target
+            self.array = target.copy() if self.accumulate else np.empty_like(target, order="C")
+        else:
+            self.out = None
+
+    def deliver(self) -> Tensor:
+        """Return the finished output, copied to the caller's array where need be."""
+        if type(self.out) is np.ndarray and self.out is not self.array:
+            self.out[...] = self.array
+            return self.out
+        return self.array
+
+
+def _same_memory(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.ctypes.data == b.ctypes.data and a.shape == b.shape and a.strides == b.strides
+
+
+def _check_out(out: Any, shape: tuple, dtype: np.dtype, where: str) -> None:
+    if not isinstance(out, np.ndarray | Buffer):
+        raise TypeError(f"{where}: out must be a NumPy array. Got {type(out).__name__}.")
+    if out.shape != shape or out.dtype != dtype:
+        raise ShapeError(
+            f"{where}: out does not fit the result. Got {out.shape} {out.dtype}. "
+            f"Make it {shape} {dtype}."
+        )
+    if isinstance(out, np.ndarray) and not out.flags.writeable:
+        raise ValueError(f"{where}: out is read-only. Pass a writable array.")
+
+
+def run(name: str, dtype: np.dtype, outputs: tuple, inputs: tuple, **params: Any) -> None:
+    """Call the kernel ``name`` now, or append the call to the plan being recorded."""
+    if _state.recorder is not None:
+        _state.recorder.append(name, outputs, inputs, params)
+    else:
+        kernel(name, dtype)(*outputs, *inputs, **params)
+
+
+def same_shape(where: str, a: Tensor, b: Tensor, names: str = "x and y") -> None:
+    """Raise unless two inputs have one shape and one dtype."""
+    if a.shape != b.shape:
+        raise ShapeError(f"{where}: {names} differ in shape. Got {a.shape} and {b.shape}.")
+    if a.dtype != b.dtype:
+        raise DtypeError(f"{where}: {names} differ in dtype. Got {a.dtype} and {b.dtype}.")
+
+
+def checked_shape(shape: Any, ndim: int, where: str) -> tuple[int, ...]:
+    """Return a shape given as a parameter, or raise."""
+    try:
+        checked = tuple(int(n) for n in shape)
+    except (TypeError, ValueError):
+        checked = ()
+    if len(checked) != ndim or min(checked, default=0) < 0:
+        raise ShapeError(f"{where}: not a shape of {ndim} sizes. Got {shape!r}.")
+    return checked
+
+
+def rows_of(x: Tensor) -> Tensor:
+    """Return ``x`` (..., K) as (rows, K), without copying."""
+    if x.ndim == 2:
+        return x
+    rows = int(np.prod(x.shape[:-1], dtype=object))
+    return view(x, (rows, x.shape[-1]))
+
+
+def view(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return ``x`` under another shape of the same size, sharing its memory."""
+    return Buffer(shape, x.dtype, x) if type(x) is Buffer else x.reshape(shape)

@@ -1,0 +1,79 @@
+"""Parameters: arrays that a model owns and an optimizer changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnnlite.errors import ShapeError
+
+__all__ = ["Parameter"]
+
+
+class Parameter:
+    """An array that belongs to a layer, an optimizer or a metric.
+
+    Its memory stays at one address for life, so plans may keep a pointer to it.
+
+    Parameters
+    ----------
+    value : numpy.ndarray
+        Taken over, not copied: the caller gives up the array.
+    name : str
+    trainable : bool
+        Whether an optimizer changes it.
+
+    Attributes
+    ----------
+    version : int
+        Rises with every change, so that packed copies know when they are stale.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p = Parameter(np.zeros(2, "float32"), "bias")
+    >>> p.assign([1, 2])
+    >>> p.numpy()
+    array([1., 2.], dtype=float32)
+    """
+
+    __slots__ = ("name", "trainable", "value", "version")
+
+    def __init__(self, value: np.ndarray, name: str, trainable: bool = True) -> None:
+        self.value = value
+        self.name = name
+        self.trainable = trainable
+        self.version = 0
+
+    shape = property(lambda self: self.value.shape)
+    dtype = property(lambda self: self.value.dtype)
+    ndim = property(lambda self: self.value.ndim)
+
+    def numpy(self) -> np.ndarray:
+        """Return a copy of the values."""
+        return self.value.copy()
+
+    def assign(self, value: Any) -> None:
+        """Copy ``value`` in.
+
+        Raises
+        ------
+        ShapeError
+            If its shape differs; nothing is broadcast.
+        """
+        array = np.asarray(value)
+        if array.shape != self.value.shape:
+            raise ShapeError(
+                f"{self.name}: cannot assign an array of another shape. "
+                f"Got {array.shape}. Make it {self.value.shape}."
+            )
+        self.value[...] = array
+        self.version += 1
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.value, dtype=dtype)
+
+    def __repr__(self) -> str:
+        kind = "" if self.trainable else ", not trainable"
+        return f"Parameter({self.name!r}, {self.shape}, {self.dtype}{kind})"

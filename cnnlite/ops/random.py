@@ -1,0 +1,159 @@
+"""Random numbers as functions of seed, stream, step and element."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnnlite.ops.core import Output, Tensor, run, same_shape, tensor
+
+
+def clock(seed: int, step: int = 0) -> np.ndarray:
+    """Return the (2,) uint64 array that random operations read: seed and step.
+
+    Examples
+    --------
+    >>> from cnnlite import ops
+    >>> ops.clock(7)
+    array([7, 0], dtype=uint64)
+    """
+    return np.array([seed, step], dtype=np.uint64)
+
+
+def _clock(value: Any, where: str) -> np.ndarray:
+    if not (
+        isinstance(value, np.ndarray)
+        and value.dtype == np.uint64
+        and value.shape == (2,)
+        and value.flags.c_contiguous
+    ):
+        raise TypeError(
+            f"{where}: clock must be a (2,) uint64 array, seed and step. Got {value!r}. "
+            "Make it with cnnlite.ops.clock(seed, step)."
+        )
+    return value
+
+
+def _stream(stream: int, where: str) -> int:
+    if not 0 <= stream < 2**32:
+        raise ValueError(f"{where}: stream must lie in [0, 2^32). Got {stream}.")
+    return int(stream)
+
+
+def dropout_forward(
+    x: Any, rate: float, clock: np.ndarray, *, stream: int = 0, out: Any = None
+) -> tuple[Tensor, Tensor]:
+    """Dropout: each element is 0 with probability ``rate``, else ``x / (1 - rate)``.
+
+    Parameters
+    ----------
+    x : array
+    rate : float
+        0 <= rate < 1.
+    clock : (2,) uint64 array
+        Seed and step, see :func:`clock`.
+    stream : int
+        Which draw of the step this is.
+
+    Returns
+    -------
+    y : array of x's shape
+    mask : uint8 array of x's shape
+        1 where kept.
+
+    References
+    ----------
+    Srivastava et al. 2014.
+
+    Examples
+    --------
+    >>> from cnnlite import ops
+    >>> y, mask = ops.dropout_forward([1, 1, 1, 1], 0.5, ops.clock(seed=1))
+    >>> bool((y == 2 * mask).all())
+    True
+    """
+    x = tensor(x, "dropout: x")
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout: rate must lie in [0, 1). Got {rate}.")
+    y = Output(out, x.shape, x.dtype, "dropout", alias=(x,))
+    mask = Output(None, x.shape, np.uint8, "dropout").array
+    inputs = (x, _clock(clock, "dropout"))
+    params = {"rate": float(rate), "stream": _stream(stream, "dropout")}
+    run("dropout_forward", x.dtype, (y.array, mask), inputs, **params)
+    return y.deliver(), mask
+
+
+def dropout_backward(dy: Any, mask: Any, rate: float, *, out: Any = None) -> Tensor:
+    """Gradient of dropout: ``dy / (1 - rate)`` where kept, else 0.
+
+    Examples
+    --------
+    >>> from cnnlite import ops
+    >>> ops.dropout_backward([1, 1], [0, 1], 0.5)
+    array([0., 2.], dtype=float32)
+    """
+    where = "dropout_backward"
+    dy = tensor(dy, f"{where}: dy")
+    mask = tensor(mask, f"{where}: mask", dtype=np.uint8, integer=True)
+    if mask.shape != dy.shape:
+        same_shape(where, dy, mask, "dy and mask")
+    dx = Output(out, dy.shape, dy.dtype, where, reads=(mask,), alias=(dy,))
+    params = {"rate": float(rate), "accumulate": dx.accumulate}
+    run(where, dy.dtype, (dx.array,), (dy, mask), **params)
+    return dx.deliver()
+
+
+def random_uniform(
+    shape: Sequence[int],
+    low: float = 0.0,
+    high: float = 1.0,
+    *,
+    clock: np.ndarray,
+    stream: int = 0,
+    dtype: Any = np.float32,
+) -> Tensor:
+    """Uniform numbers in [low, high), 24 random bits each.
+
+    Examples
+    --------
+    >>> from cnnlite import ops
+    >>> u = ops.random_uniform((1000,), clock=ops.clock(seed=1))
+    >>> bool(u.min() >= 0 and u.max() < 1)
+    True
+    """
+    y = Output(None, shape, np.dtype(dtype), "random_uniform").array
+    params = {"low": float(low), "high": float(high), "stream": _stream(stream, "random_uniform")}
+    run("random_uniform", y.dtype, (y,), (_clock(clock, "random_uniform"),), **params)
+    return y
+
+
+def random_normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    *,
+    clock: np.ndarray,
+    truncated: bool = False,
+    stream: int = 0,
+    dtype: Any = np.float32,
+) -> Tensor:
+    """Normal numbers; with ``truncated`` none beyond two standard deviations.
+
+    Examples
+    --------
+    >>> from cnnlite import ops
+    >>> z = ops.random_normal((1000,), truncated=True, clock=ops.clock(seed=1))
+    >>> bool(abs(z).max() <= 2)
+    True
+    """
+    y = Output(None, shape, np.dtype(dtype), "random_normal").array
+    params = {
+        "mean": float(mean),
+        "stddev": float(stddev),
+        "truncated": bool(truncated),
+        "stream": _stream(stream, "random_normal"),
+    }
+    run("random_normal", y.dtype, (y,), (_clock(clock, "random_normal"),), **params)
+    return y

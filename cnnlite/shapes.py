@@ -1,0 +1,122 @@
+"""Arithmetic of shapes: pairs, padding, output sizes of windows.
+
+Output size of a window of ``k`` taps, dilation ``d`` and stride ``s`` over an
+extent ``n`` with ``p`` zeros in all: ``floor((n + p - d (k - 1) - 1) / s) + 1``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cnnlite.errors import ShapeError
+
+__all__ = ["Pads", "Pair", "normalize_axis", "pair", "window_output", "window_pads"]
+
+Pair = tuple[int, int]
+Pads = tuple[Pair, Pair]
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) or hasattr(value, "__index__")
+
+
+def pair(value: Any, where: str, *, minimum: int = 1) -> Pair:
+    """Return an int or a pair of ints as a pair.
+
+    Raises
+    ------
+    ShapeError
+        If it is neither, or an entry is less than ``minimum``.
+
+    Examples
+    --------
+    >>> pair(2, "strides")
+    (2, 2)
+    """
+    both = (value, value) if _is_int(value) else value
+    if not isinstance(both, Sequence) or len(both) != 2 or not all(map(_is_int, both)):
+        raise ShapeError(f"{where}: not an integer or a pair of them. Got {value!r}.")
+    first, second = int(both[0]), int(both[1])
+    if min(first, second) < minimum:
+        raise ShapeError(f"{where}: must be at least {minimum}. Got {value!r}.")
+    return first, second
+
+
+def window_pads(
+    padding: Any, size: Sequence[int], taps: Pair, strides: Pair, dilation: Pair, where: str
+) -> Pads:
+    """Return the zeros around an image as ((top, bottom), (left, right)).
+
+    ``padding`` is "valid" (none), "same" (output ``ceil(n / s)``: in all
+    ``max((ceil(n / s) - 1) s + d (k - 1) + 1 - n, 0)``, the odd one after), one
+    int, or explicit ``((top, bottom), (left, right))``.
+
+    Examples
+    --------
+    >>> window_pads("same", (28, 28), (5, 5), (1, 1), (1, 1), "conv2d: padding")
+    ((2, 2), (2, 2))
+    >>> window_pads("same", (5, 5), (2, 2), (2, 2), (1, 1), "maxpool2d: padding")
+    ((0, 1), (0, 1))
+    """
+    if isinstance(padding, str):
+        name = padding.lower()
+        if name == "valid":
+            return (0, 0), (0, 0)
+        if name == "same":
+            totals = [
+                max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
+                for n, k, s, d in zip(size, taps, strides, dilation, strict=True)
+            ]
+            return (totals[0] // 2, -(-totals[0] // 2)), (totals[1] // 2, -(-totals[1] // 2))
+    elif _is_int(padding):
+        rows = columns = pair(padding, where, minimum=0)
+        return rows, columns
+    elif isinstance(padding, Sequence) and len(padding) == 2:
+        rows, columns = (pair(p, where, minimum=0) for p in padding)
+        return rows, columns
+    raise ShapeError(
+        f"{where}: unknown padding. Got {padding!r}. "
+        'Use "valid", "same", an integer, or ((top, bottom), (left, right)).'
+    )
+
+
+def window_output(
+    size: Sequence[int], taps: Pair, strides: Pair, dilation: Pair, pads: Pads, where: str
+) -> Pair:
+    """Return (OH, OW).
+
+    Raises
+    ------
+    ShapeError
+        If the window is larger than the padded image.
+
+    Examples
+    --------
+    >>> window_output((28, 28), (5, 5), (1, 1), (1, 1), ((0, 0), (0, 0)), "conv2d")
+    (24, 24)
+    """
+    out = [
+        (n + sum(p) - d * (k - 1) - 1) // s + 1
+        for n, k, s, d, p in zip(size, taps, strides, dilation, pads, strict=True)
+    ]
+    if min(out) < 1:
+        raise ShapeError(
+            f"{where}: a window of {taps} with dilation {dilation} does not fit an image of "
+            f"{tuple(size)} with padding {pads}. Use a smaller window, more padding or a "
+            f"larger image."
+        )
+    return out[0], out[1]
+
+
+def normalize_axis(axis: int, ndim: int, where: str) -> int:
+    """Return ``axis`` counted from the front.
+
+    Examples
+    --------
+    >>> normalize_axis(-1, 4, "concatenate")
+    3
+    """
+    if not _is_int(axis) or not -ndim <= axis < ndim:
+        raise ShapeError(f"{where}: no such axis. Got {axis!r} for {ndim} dimensions.")
+    return int(axis) % ndim
