@@ -202,4 +202,57 @@ CNN_INLINE int vi_any(vi mask)
 #endif
 }
 
+/* Half a vector, for matrices of few columns: the same words with vh. */
+#if CNN_W > 4
+#define CNN_HALF (CNN_W / 2)
+
+typedef float vh __attribute__((vector_size(4 * CNN_HALF)));
+typedef int32_t vhi __attribute__((vector_size(4 * CNN_HALF)));
+typedef float vh_unaligned __attribute__((vector_size(4 * CNN_HALF), aligned(4), may_alias));
+
+CNN_INLINE vh vh_set1(float x)
+{
+    return x - (vh){0};
+}
+
+CNN_INLINE vh vh_load(const float *p)
+{
+    return *(const vh_unaligned *)p;
+}
+
+CNN_INLINE void vh_store(float *p, vh x)
+{
+    *(vh_unaligned *)p = x;
+}
+
+CNN_INLINE vh vh_fma(vh a, vh b, vh c)
+{
+#if CNN_HALF == 8
+    return (vh)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return (vh)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c);
+#endif
+}
+
+CNN_INLINE vh vh_load_n(const float *p, ptrdiff_t n)
+{
+#if CNN_HALF == 8
+    return (vh)_mm256_maskz_loadu_ps((__mmask8)((1u << n) - 1), p);
+#else
+    const __m128i lane = _mm_setr_epi32(0, 1, 2, 3);
+    return (vh)_mm_maskload_ps(p, _mm_cmpgt_epi32(_mm_set1_epi32((int)n), lane));
+#endif
+}
+
+CNN_INLINE void vh_store_n(float *p, vh x, ptrdiff_t n)
+{
+#if CNN_HALF == 8
+    _mm256_mask_storeu_ps(p, (__mmask8)((1u << n) - 1), (__m256)x);
+#else
+    const __m128i lane = _mm_setr_epi32(0, 1, 2, 3);
+    _mm_maskstore_ps(p, _mm_cmpgt_epi32(_mm_set1_epi32((int)n), lane), (__m128)x);
+#endif
+}
+#endif
+
 #endif

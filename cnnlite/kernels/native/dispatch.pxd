@@ -8,7 +8,12 @@ cdef extern from "cnn.h":
     ctypedef struct cnn_table "const struct cnn_table":
         const char *level
         ptrdiff_t vector_floats
-        # the kernels of csrc's lists, each declared where it is used
+        # the kernels of csrc's lists
+        cnn_kernel *pack
+        cnn_kernel *matmul
+        cnn_kernel *correlate
+        cnn_kernel *weight_gradient
+        cnn_kernel *sum_slices
 
 # The table of the level in use.
 cdef cnn_table *table

@@ -1,0 +1,58 @@
+/* Matrix product: blocks of rows and columns, each in tiles (tile.h). */
+#include "../cnn.h"
+#include "panel.h"
+
+void CNN_NAME(matmul)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    (void)scratch;
+    const struct cnn_matmul *a = args;
+    const ptrdiff_t column_block = tile % a->column_blocks;
+    const ptrdiff_t row_block = tile / a->column_blocks % a->row_blocks;
+    const ptrdiff_t slice = tile / (a->column_blocks * a->row_blocks);
+    const ptrdiff_t m0 = a->m * row_block / a->row_blocks;
+    const ptrdiff_t m1 = a->m * (row_block + 1) / a->row_blocks;
+    const ptrdiff_t k0 = a->k * slice / a->slices, k1 = a->k * (slice + 1) / a->slices;
+    const ptrdiff_t n0 = column_block * a->column_block;
+    const ptrdiff_t n = a->n - n0 < a->column_block ? a->n - n0 : a->column_block;
+    const struct columns columns = a->ldb ? direct_columns(a->b + n0, a->ldb, n)
+                                          : packed_columns(a->b + a->k * n0, a->k, n);
+
+    const float *rows[TILE_MOST_ROWS];
+    float *out[TILE_MOST_ROWS];
+    const ptrdiff_t offs[1] = {k0 * a->a_k};
+    struct tile t = {.out = out, .rows = rows, .offs = offs, .taps = 1, .len = k1 - k0,
+                     .ks = a->a_k, .accumulate = a->accumulate,
+                     .relu = a->function == CNN_RELU};
+    for (ptrdiff_t p = 0; p < columns.count; p++) {
+        const struct panel panel = panel_at(&columns, p);
+        t.b = panel.b + k0 * panel.ldb;
+        t.ldb = panel.ldb;
+        t.last = panel.last;
+        t.column = n0 + panel.column;
+        t.bias = a->bias ? a->bias + t.column : NULL;
+        for (ptrdiff_t m = m0, mr; m < m1; m += mr) {
+            mr = rows_of_tile(m1 - m, panel.rows);
+            for (ptrdiff_t r = 0; r < mr; r++) {
+                rows[r] = a->a + (m + r) * a->a_row;
+                out[r] = a->y + slice * a->slice + (m + r) * a->y_row;
+            }
+            panel.tiles[mr - 1](&t);
+        }
+    }
+}
+
+void CNN_NAME(sum_slices)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    (void)scratch;
+    const struct cnn_sum_slices *a = args;
+    const ptrdiff_t i1 = (tile + 1) * a->block < a->size ? (tile + 1) * a->block : a->size;
+    for (ptrdiff_t i = tile * a->block; i < i1; i += CNN_W) {
+        const ptrdiff_t n = i1 - i < CNN_W ? i1 - i : CNN_W;
+        vf sum = vf_load_n(a->partial + i, n);
+        for (ptrdiff_t s = 1; s < a->slices; s++)
+            sum += vf_load_n(a->partial + s * a->slice + i, n);
+        if (a->accumulate)
+            sum += vf_load_n(a->out + i, n);
+        vf_store_n(a->out + i, sum, n);
+    }
+}
