@@ -20,9 +20,10 @@ cdef cnn_table *table
 
 # Run tiles 0..tiles-1 of a kernel on the threads that work of about this many
 # nanoseconds (on one core) deserves; each thread gets scratch_bytes of its own.
+# Ctrl-C takes effect between batches of tiles, unless the work is to be all or nothing.
 cdef int run(
     cnn_kernel *kernel, const void *args, ptrdiff_t tiles, double nanoseconds,
-    size_t scratch_bytes=*,
+    size_t scratch_bytes=*, bint interruptible=*,
 ) except -1
 
 
