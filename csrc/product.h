@@ -38,6 +38,7 @@ struct cnn_matmul {
     const float *bias; /* (n) or NULL */
     ptrdiff_t m, n, k, y_row, a_row, a_k, ldb;
     ptrdiff_t row_blocks, column_block, column_blocks, slices, slice;
+    int copy_rows; /* copy a tile's rows of a to scratch first */
     int accumulate;
     int function; /* enum cnn_function */
 };
@@ -96,6 +97,18 @@ struct cnn_sum_slices {
 static inline ptrdiff_t cnn_ceil_div(ptrdiff_t a, ptrdiff_t b)
 {
     return (a + b - 1) / b;
+}
+
+/* Floats from row to row of a copy of rows of k: no power of two. */
+static inline ptrdiff_t cnn_copied_row(ptrdiff_t k)
+{
+    return (k | 31) + 17;
+}
+
+static inline size_t cnn_matmul_scratch(const struct cnn_matmul *a)
+{
+    const ptrdiff_t rows = cnn_ceil_div(cnn_ceil_div(a->m, a->row_blocks), 12) * 12;
+    return a->copy_rows ? sizeof(float) * (size_t)(rows * cnn_copied_row(a->k)) : 0;
 }
 
 /* Is a frame of zeros needed around the image? */

@@ -84,6 +84,8 @@ void CNN_NAME(correlate)(const void *args, ptrdiff_t tile, void *scratch)
                     t.rows = rows + q;
                     t.out = out + q;
                     panel.tiles[mr - 1](&t);
+                    if (is_last)
+                        apply_after(a->function, &t, mr, panel.valid);
                 }
                 first += t.taps;
             } while (first < taps);

@@ -3,7 +3,7 @@
 #define CNN_FRAME_H
 
 #include "../cnn.h"
-#include "../simd.h"
+#include "copy.h"
 
 /* Some output rows of some images: the first of them, with the first tap, looks at
  * base; what lies below and to the right follows at these distances in floats. */
@@ -11,24 +11,6 @@ struct view {
     const float *base;
     ptrdiff_t image, row;
 };
-
-CNN_INLINE void zero_floats(float *to, ptrdiff_t n)
-{
-    ptrdiff_t i = 0;
-    for (; i + CNN_W <= n; i += CNN_W)
-        vf_store(to + i, (vf){0});
-    if (i < n)
-        vf_store_n(to + i, (vf){0}, n - i);
-}
-
-CNN_INLINE void copy_floats(float *to, const float *from, ptrdiff_t n)
-{
-    ptrdiff_t i = 0;
-    for (; i + CNN_W <= n; i += CNN_W)
-        vf_store(to + i, vf_load(from + i));
-    if (i < n)
-        vf_store_n(to + i, vf_load_n(from + i, n - i), n - i);
-}
 
 /* Columns first..first+columns-1 of one image row (zeros outside 0..size-1). */
 CNN_INLINE void copy_framed_row(float *to, const float *row, ptrdiff_t first, ptrdiff_t columns,

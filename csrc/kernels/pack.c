@@ -1,9 +1,8 @@
 /* Packing of B into panels (panel.h). */
 #include "../cnn.h"
+#include "copy.h"
 #include "panel.h"
 
-/* Four floats: the unit of transposition at every level. */
-typedef float v4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t v4i __attribute__((vector_size(16)));
 
 /* Copy n floats and fill with zeros up to width. */
@@ -74,9 +73,8 @@ void CNN_NAME(pack)(const void *args, ptrdiff_t tile, void *scratch)
         const struct columns columns = packed_columns(NULL, k, n);
         for (ptrdiff_t p = 0; p < columns.count; p++) {
             const struct panel panel = panel_at(&columns, p);
-            const ptrdiff_t valid = n - panel.column < panel.width ? n - panel.column : panel.width;
             pack_panel(packed + k * (n0 + panel.column) + at * panel.width, panel.width,
-                       from + (n0 + panel.column) * a->column, a->row, a->column, rows, valid);
+                       from + (n0 + panel.column) * a->column, a->row, a->column, rows, panel.valid);
         }
     }
 }

@@ -2,6 +2,8 @@
 #ifndef CNN_PANEL_H
 #define CNN_PANEL_H
 
+#include "../cnn.h"
+#include "../functions.h"
 #include "tile.h"
 
 struct columns {
@@ -15,7 +17,10 @@ struct panel {
     tile_fn *const *tiles; /* [rows - 1] */
     ptrdiff_t rows;        /* the most rows of a tile */
     const float *b;
-    ptrdiff_t ldb, column, width, last;
+    ptrdiff_t ldb, column;
+    ptrdiff_t width; /* with the zeros that fill the last vector */
+    ptrdiff_t valid; /* columns */
+    ptrdiff_t last;  /* columns of the last vector */
 };
 
 /* Columns 0..n-1 of a packed B with k rows: the vectors spread evenly over as few
@@ -44,7 +49,7 @@ CNN_INLINE struct panel panel_at(const struct columns *c, ptrdiff_t p)
     struct panel panel = {.last = width, .ldb = c->ldb};
     if (c->ldb && rest && p == c->count - 1) {
         panel.column = c->vectors * width;
-        panel.width = panel.last = rest;
+        panel.width = panel.valid = panel.last = rest;
         panel.b = c->b + panel.column;
         panel.rows = c->set->rows[0];
         panel.tiles = c->set->masked;
@@ -60,6 +65,7 @@ CNN_INLINE struct panel panel_at(const struct columns *c, ptrdiff_t p)
         if (p == c->count - 1 && rest)
             panel.last = rest;
     }
+    panel.valid = panel.width - width + panel.last;
     panel.b = c->b + (c->ldb ? panel.column : c->k * panel.column);
     panel.rows = c->set->rows[vectors - 1];
     panel.tiles = c->set->tiles[vectors - 1];
@@ -71,6 +77,16 @@ CNN_INLINE struct panel panel_at(const struct columns *c, ptrdiff_t p)
 CNN_INLINE ptrdiff_t rows_of_tile(ptrdiff_t left, ptrdiff_t most)
 {
     return left >= 2 * most ? most : left > most ? (left + 1) / 2 : left;
+}
+
+/* Sigmoid and tanh, on a tile's rows while they are in the L1 cache (relu is the
+ * tile's own).  n: the panel's columns. */
+CNN_INLINE void apply_after(int function, const struct tile *t, ptrdiff_t rows, ptrdiff_t n)
+{
+    if (function != CNN_SIGMOID && function != CNN_TANH)
+        return;
+    for (ptrdiff_t r = 0; r < rows; r++)
+        cnn_apply(function, t->out[r] + t->column, t->out[r] + t->column, n);
 }
 
 #endif

@@ -28,6 +28,7 @@ cdef extern from "cnn.h":
         const float *bias
         ptrdiff_t m, n, k, y_row, a_row, a_k, ldb
         ptrdiff_t row_blocks, column_block, column_blocks, slices, slice
+        bint copy_rows
         bint accumulate
         int function
 
@@ -67,6 +68,7 @@ cdef extern from "cnn.h":
         ptrdiff_t size, slices, slice, block
         bint accumulate
 
+    size_t cnn_matmul_scratch(const cnn_matmul *a) nogil
     size_t cnn_correlate_scratch(const cnn_correlate *a) nogil
     size_t cnn_weight_gradient_scratch(const cnn_weight_gradient *a) nogil
 
@@ -81,6 +83,9 @@ cdef double FLOPS_PER_NS = 50
 # Tiles of work that a large call is cut in, at least: enough to share evenly.
 cdef ptrdiff_t TILES = 16
 
+import os
+cdef ptrdiff_t NCB = int(os.environ.get("NCB", 4))
+cdef ptrdiff_t PIX = int(os.environ.get("PIX", 256))
 cdef ptrdiff_t COLUMNS = 64  # columns of a block: whole panels at every level
 
 
@@ -119,8 +124,8 @@ cdef int sum_slices(
 
 # A panel of B, 64 columns of a K block, and a block of A's rows share the L2 cache
 # (1 MB).  A K block has at most 3/2 of this many rows.
-cdef ptrdiff_t K_BLOCK = 384
-cdef ptrdiff_t ROW_BLOCK = 192
+cdef ptrdiff_t K_BLOCK = int(os.environ.get("KB",384))
+cdef ptrdiff_t ROW_BLOCK = int(os.environ.get("RB",192))
 
 
 def matmul(
@@ -164,14 +169,15 @@ def matmul(
         finally:
             release(workspace)
     else:
-        run(table.matmul, &args, args.row_blocks * args.column_blocks, ns)
+        run_matmul(&args, ns)
 
 
 cdef int cut_matmul(cnn_matmul *args, bint packed, bint sliceable) noexcept:
     """Choose the blocks of y, and the slices of K."""
     cdef ptrdiff_t blocks
     args.slices, args.slice = 1, 0
-    args.column_block = 4 * COLUMNS if packed and args.n >= 8 * COLUMNS else COLUMNS
+    args.copy_rows = packed and args.n >= 4 * COLUMNS
+    args.column_block = NCB * COLUMNS if packed and args.n >= 8 * COLUMNS else COLUMNS
     args.column_blocks = ceil_div(args.n, args.column_block)
     args.row_blocks = ceil_div(args.m, ROW_BLOCK)
     if args.row_blocks * args.column_blocks < TILES:
@@ -184,7 +190,8 @@ cdef int cut_matmul(cnn_matmul *args, bint packed, bint sliceable) noexcept:
 
 
 cdef int run_matmul(cnn_matmul *args, double ns) except -1:
-    return run(table.matmul, args, args.slices * args.row_blocks * args.column_blocks, ns)
+    return run(table.matmul, args, args.slices * args.row_blocks * args.column_blocks, ns,
+               cnn_matmul_scratch(args))
 
 
 cdef int pack_rows(cnn_matmul *args, const float *b, bint transposed, ptrdiff_t k0, ptrdiff_t k,
@@ -421,7 +428,7 @@ def conv2d_backward_weight(
     args.filter_block = COLUMNS
     filters = ceil_div(args.group_filters, args.filter_block)
     args.row_blocks = clamp(1, TILES // filters, rows // 96)
-    args.blocks = pixel_blocks(args.images, args.h.out, args.w.out, 256, TILES)
+    args.blocks = pixel_blocks(args.images, args.h.out, args.w.out, PIX, TILES)
     blocks = ceil_div(args.images, args.blocks.images) * ceil_div(args.h.out, args.blocks.rows)
     args.slices = clamp(1, ceil_div(TILES, filters * args.row_blocks), blocks)
     tiles = args.slices * args.row_blocks * filters
