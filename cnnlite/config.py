@@ -6,7 +6,7 @@ import operator
 import os
 from pathlib import Path
 
-__all__ = ["checked_thread_count", "cpu_limits", "flag"]
+__all__ = ["checked_thread_count", "cpu_limits", "flag", "floatx", "set_floatx"]
 
 _MAX_THREADS = 4096  # more is a typing error, and would exhaust memory in stacks
 
@@ -23,6 +23,44 @@ def flag(name: str) -> bool:
     if value not in ("", "0", "1"):
         raise ValueError(f"{name}: not a switch. Got {value!r}. Set it to 1 or 0.")
     return value == "1"
+
+
+_floatx = "float32"
+
+
+def floatx() -> str:
+    """Return the dtype of layers that name none.
+
+    Examples
+    --------
+    >>> from cnnlite import config
+    >>> config.floatx()
+    'float32'
+    """
+    return _floatx
+
+
+def set_floatx(dtype: str) -> None:
+    """Make ``dtype`` the dtype of layers that name none.
+
+    Parameters
+    ----------
+    dtype : {"float32", "float64"}
+
+    Raises
+    ------
+    ValueError
+        If it is any other.
+    """
+    global _floatx
+    _floatx = checked_dtype(dtype, "set_floatx")
+
+
+def checked_dtype(dtype: object, where: str) -> str:
+    """Return ``dtype`` if it is one that layers compute in, or raise an error."""
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f'{where}: dtype must be "float32" or "float64". Got {dtype!r}.')
+    return str(dtype)
 
 
 def checked_thread_count(value: object, where: str) -> int:

@@ -15,7 +15,7 @@
 
 #include "level.h"
 
-#if defined(__AVX512F__) || defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #elif defined(__ARM_NEON)
 #include <arm_neon.h>
@@ -108,15 +108,151 @@ CNN_INLINE vf vf_select(vi mask, vf yes, vf no)
     return (vf)((mask & (vi)yes) | (~mask & (vi)no));
 }
 
-/* Sum of the lanes, pairwise: one fixed order. */
+/* 0, 1, 2, ... CNN_W - 1. */
+CNN_INLINE vi vi_lane(void)
+{
+    static const int32_t numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    vi lane;
+    memcpy(&lane, numbers, sizeof lane);
+    return lane;
+}
+
+/* All ones in the first n lanes (0 <= n <= CNN_W), zero in the others: for a
+ * tail whose lanes past the end must not count as zeros. */
+CNN_INLINE vi vi_first(ptrdiff_t n)
+{
+    return vi_lane() < (int32_t)n;
+}
+
+/* a > b ? a : b and a < b ? a : b, lane by lane: if either is NaN, or both are
+ * zeros, the result is b.  So vf_max(limit, x) hands on the NaN of x, whatever
+ * the level (NEON's own maximum has another rule). */
+CNN_INLINE vf vf_max(vf a, vf b)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (vf)_mm_max_ps((__m128)a, (__m128)b);
+#else
+    return vf_select(a > b, a, b);
+#endif
+}
+
+CNN_INLINE vf vf_min(vf a, vf b)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (vf)_mm_min_ps((__m128)a, (__m128)b);
+#else
+    return vf_select(a < b, a, b);
+#endif
+}
+
+/* Sum of the lanes, pairwise: one fixed order.  (GCC makes the loop into shuffles
+ * up to 8 lanes; for 16 it would go through memory.) */
 CNN_INLINE float vf_sum(vf x)
 {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_ps((__m512)x);
+#else
     float lanes[CNN_W];
     vf_store(lanes, x);
     for (int half = CNN_W / 2; half > 0; half /= 2)
         for (int i = 0; i < half; i++)
             lanes[i] += lanes[i + half];
     return lanes[0];
+#endif
 }
+
+/* The largest lane; no lane may be NaN. */
+CNN_INLINE float vf_largest(vf x)
+{
+#if defined(__AVX512F__)
+    return _mm512_reduce_max_ps((__m512)x);
+#else
+    float lanes[CNN_W];
+    vf_store(lanes, x);
+    for (int half = CNN_W / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lanes[i] = lanes[i] > lanes[i + half] ? lanes[i] : lanes[i + half];
+    return lanes[0];
+#endif
+}
+
+/* Whether the mask of a comparison is set in any lane. */
+CNN_INLINE int vi_any(vi mask)
+{
+#if defined(__AVX512F__)
+    return _mm512_movepi32_mask((__m512i)mask) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_ps((__m256)mask) != 0;
+#elif defined(__SSE2__)
+    return _mm_movemask_ps((__m128)mask) != 0;
+#else
+    int32_t lanes[CNN_W], any = 0;
+    memcpy(lanes, &mask, sizeof mask);
+    for (int i = 0; i < CNN_W; i++)
+        any |= lanes[i];
+    return any != 0;
+#endif
+}
+
+/* Half a vector, for matrices of few columns: the same words with vh. */
+#if CNN_W > 4
+#define CNN_HALF (CNN_W / 2)
+
+typedef float vh __attribute__((vector_size(4 * CNN_HALF)));
+typedef int32_t vhi __attribute__((vector_size(4 * CNN_HALF)));
+typedef float vh_unaligned __attribute__((vector_size(4 * CNN_HALF), aligned(4), may_alias));
+
+CNN_INLINE vh vh_set1(float x)
+{
+    return x - (vh){0};
+}
+
+CNN_INLINE vh vh_load(const float *p)
+{
+    return *(const vh_unaligned *)p;
+}
+
+CNN_INLINE void vh_store(float *p, vh x)
+{
+    *(vh_unaligned *)p = x;
+}
+
+CNN_INLINE vh vh_fma(vh a, vh b, vh c)
+{
+#if CNN_HALF == 8
+    return (vh)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return (vh)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c);
+#endif
+}
+
+CNN_INLINE vh vh_load_n(const float *p, ptrdiff_t n)
+{
+#if CNN_HALF == 8
+    return (vh)_mm256_maskz_loadu_ps((__mmask8)((1u << n) - 1), p);
+#else
+    const __m128i lane = _mm_setr_epi32(0, 1, 2, 3);
+    return (vh)_mm_maskload_ps(p, _mm_cmpgt_epi32(_mm_set1_epi32((int)n), lane));
+#endif
+}
+
+CNN_INLINE void vh_store_n(float *p, vh x, ptrdiff_t n)
+{
+#if CNN_HALF == 8
+    _mm256_mask_storeu_ps(p, (__mmask8)((1u << n) - 1), (__m256)x);
+#else
+    const __m128i lane = _mm_setr_epi32(0, 1, 2, 3);
+    _mm_maskstore_ps(p, _mm_cmpgt_epi32(_mm_set1_epi32((int)n), lane), (__m128)x);
+#endif
+}
+#endif
 
 #endif

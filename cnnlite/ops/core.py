@@ -66,7 +66,7 @@ class Recorder(Protocol):
     """What a plan offers to the operations that it records."""
 
     def append(
-        self, name: str, outputs: tuple, inputs: tuple, params: dict[str, Any]
+        self, name: str, dtype: np.dtype, outputs: tuple, inputs: tuple, params: dict[str, Any]
     ) -> None: ...
 
 
@@ -223,7 +223,7 @@ def _check_out(out: Any, shape: tuple, dtype: np.dtype, where: str) -> None:
 def run(name: str, dtype: np.dtype, outputs: tuple, inputs: tuple, **params: Any) -> None:
     """Call the kernel ``name`` now, or append the call to the plan being recorded."""
     if _state.recorder is not None:
-        _state.recorder.append(name, outputs, inputs, params)
+        _state.recorder.append(name, dtype, outputs, inputs, params)
     else:
         kernel(name, dtype)(*outputs, *inputs, **params)
 

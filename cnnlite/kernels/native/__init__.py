@@ -2,5 +2,17 @@
 
 from __future__ import annotations
 
+from cnnlite.kernels.native.product import (
+    conv2d_backward_input,
+    conv2d_backward_weight,
+    conv2d_forward,
+    matmul,
+)
+
 DTYPES = ("float32",)
-KERNELS: dict = {}
+KERNELS: dict = {
+    "matmul": matmul,
+    "conv2d_forward": conv2d_forward,
+    "conv2d_backward_input": conv2d_backward_input,
+    "conv2d_backward_weight": conv2d_backward_weight,
+}

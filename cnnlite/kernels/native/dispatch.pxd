@@ -8,16 +8,22 @@ cdef extern from "cnn.h":
     ctypedef struct cnn_table "const struct cnn_table":
         const char *level
         ptrdiff_t vector_floats
-        # the kernels of csrc's lists, each declared where it is used
+        # the kernels of csrc's lists
+        cnn_kernel *pack
+        cnn_kernel *matmul
+        cnn_kernel *correlate
+        cnn_kernel *weight_gradient
+        cnn_kernel *sum_slices
 
 # The table of the level in use.
 cdef cnn_table *table
 
 # Run tiles 0..tiles-1 of a kernel on the threads that work of about this many
 # nanoseconds (on one core) deserves; each thread gets scratch_bytes of its own.
+# Ctrl-C takes effect between batches of tiles, unless the work is to be all or nothing.
 cdef int run(
     cnn_kernel *kernel, const void *args, ptrdiff_t tiles, double nanoseconds,
-    size_t scratch_bytes=*,
+    size_t scratch_bytes=*, bint interruptible=*,
 ) except -1
 
 

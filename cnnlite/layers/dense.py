@@ -1,0 +1,113 @@
+"""Fully connected layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnnlite import initializers, ops
+from cnnlite.errors import ShapeError
+from cnnlite.layers.activation import checked_activation
+from cnnlite.layers.base import Layer, positive
+from cnnlite.layers.context import Context
+from cnnlite.layers.symbolic import Shape
+from cnnlite.ops.core import Tensor
+
+
+class Dense(Layer):
+    """Fully connected: ``y = activation(x @ kernel + bias)``.
+
+    Input (N, ..., in), output (N, ..., units).
+
+    Parameters
+    ----------
+    units : int
+    activation : {"linear", "relu", "sigmoid", "tanh", "softmax"}, optional
+    use_bias : bool
+    kernel_initializer, bias_initializer : str or Initializer
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnlite import layers
+    >>> layers.Dense(2, kernel_initializer="ones")(np.ones((1, 3), "float32"))
+    array([[3., 3.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = positive(units, f"{self.name}: units")
+        self.activation = checked_activation(activation, self.name)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    def build(self, input_shape: Shape) -> None:
+        self._check(input_shape)
+        features = input_shape[-1]
+        self.kernel = self.add_weight(
+            (features, self.units), self.kernel_initializer, name="kernel"
+        )
+        self.bias = (
+            self.add_weight((self.units,), self.bias_initializer, name="bias")
+            if self.use_bias
+            else None
+        )
+
+    def _check(self, input_shape: Shape) -> None:
+        if len(input_shape) < 2 or input_shape[-1] is None:
+            raise ShapeError(
+                f"{self.name}: Dense needs (batch, ..., features). Got shape {tuple(input_shape)}."
+            )
+        if self.built and input_shape[-1] != self.kernel.shape[0]:
+            raise ShapeError(
+                f"{self.name}: built for {self.kernel.shape[0]} features. "
+                f"Got shape {tuple(input_shape)}."
+            )
+
+    def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
+        fused = self.activation if self.activation != "softmax" else None
+        y = ops.matmul(x, self.kernel, bias=self.bias, activation=fused)
+        if self.activation == "softmax":
+            y = ops.softmax(y)
+        ctx.save(x, y)
+        return y
+
+    def backward(self, dy: Tensor, *, ctx: Context) -> Tensor | None:
+        x, y = ctx.saved
+        if self.activation is not None:
+            dy = ops.ACTIVATION_GRADIENTS[self.activation](dy, y)
+        rows = ops.reshape(dy, (-1, self.units)) if dy.size else ops.reshape(dy, (0, self.units))
+        features = ops.reshape(x, (rows.shape[0], self.kernel.shape[0]))
+        # (in, rows) @ (rows, units) -> (in, units)
+        ops.matmul(features, rows, transpose_a=True, out=ctx.grad(self.kernel))
+        if self.bias is not None:
+            ops.bias_gradient(rows, out=ctx.grad(self.bias))
+        # (N, ..., units) @ (units, in) -> (N, ..., in)
+        return ops.matmul(dy, self.kernel, transpose_b=True) if ctx.needs_dx else None
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check(input_shape)
+        return (*input_shape[:-1], self.units)
+
+    def multiply_adds(self, input_shape: Shape) -> int:
+        return int(np.prod([n for n in input_shape[1:] if n])) * self.units
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "units": self.units,
+            "activation": self.activation or "linear",
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            **super().get_config(),
+        }

@@ -1,0 +1,57 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnnlite import ops
+from cnnlite.layers.base import Layer
+from cnnlite.layers.context import Context
+from cnnlite.ops.core import Tensor
+
+
+class Dropout(Layer):
+    """In training, drop each element with probability ``rate``; else do nothing.
+
+    What is kept is scaled by ``1 / (1 - rate)``, so that the mean stays and
+    nothing changes at test time.  It trains the ensemble of all sub-networks.
+
+    Parameters
+    ----------
+    rate : float
+        Probability of dropping, 0 <= rate < 1; ``Dropout(0.4)`` keeps 0.6.
+    seed : int, optional
+        Default: the model's.
+
+    References
+    ----------
+    Hinton et al. 2012; Srivastava et al. 2014.
+
+    Examples
+    --------
+    >>> from cnnlite import layers
+    >>> layers.Dropout(0.5)([[1, 2]])
+    array([[1., 2.]], dtype=float32)
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
+            raise ValueError(f"{self.name}: rate must lie in [0, 1). Got {rate!r}.")
+        self.rate = float(rate)
+        self.seed = seed
+
+    def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
+        if not training or self.rate == 0:
+            ctx.save(None)
+            return x
+        y, kept = ops.dropout_forward(x, self.rate, **ctx.draw(self.seed))
+        ctx.save(kept)
+        return y
+
+    def backward(self, dy: Tensor, *, ctx: Context) -> Tensor:
+        (kept,) = ctx.saved
+        return dy if kept is None else ops.dropout_backward(dy, kept, self.rate)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"rate": self.rate, "seed": self.seed, **super().get_config()}

@@ -1,0 +1,43 @@
+"""Flatten every sample to a vector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnnlite import ops
+from cnnlite.errors import ShapeError
+from cnnlite.layers.base import Layer
+from cnnlite.layers.context import Context
+from cnnlite.layers.symbolic import Shape
+from cnnlite.ops.core import Tensor
+
+
+class Flatten(Layer):
+    """Make every sample a vector: (N, a, b, ...) to (N, a * b * ...), without copying.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnlite import layers
+    >>> layers.Flatten()(np.zeros((2, 3, 4))).shape
+    (2, 12)
+    """
+
+    def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
+        ctx.save(x.shape)
+        return ops.reshape(x, self.compute_output_shape(x.shape))
+
+    def backward(self, dy: Tensor, *, ctx: Context) -> Tensor:
+        (x_shape,) = ctx.saved
+        return ops.reshape(dy, x_shape)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        sizes = input_shape[1:]
+        if not input_shape or any(n is None for n in sizes):
+            raise ShapeError(
+                f"{self.name}: every size but the batch must be known. "
+                f"Got shape {tuple(input_shape)}."
+            )
+        return (input_shape[0], int(np.prod(sizes, dtype=np.int64)))

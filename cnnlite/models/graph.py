@@ -1,0 +1,124 @@
+"""The graph of layers: forward in topological order, the chain rule backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cnnlite import ops
+from cnnlite.layers.base import Layer
+from cnnlite.layers.context import Context, StepState
+from cnnlite.layers.symbolic import Node, SymbolicTensor
+from cnnlite.ops.core import Tensor
+
+
+class Graph:
+    """The nodes between some input and some output tensors.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        In an order in which each comes after those it needs.  A node's place in
+        it names the node's streams of random numbers.
+    layers : list of Layer
+        Each once, in the order of first use.
+    """
+
+    def __init__(
+        self, inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]
+    ) -> None:
+        self.inputs, self.outputs = list(inputs), list(outputs)
+        self.nodes = self._sorted()
+        self.layers: list[Layer] = list(dict.fromkeys(node.layer for node in self.nodes))
+
+    def _sorted(self) -> list[Node]:
+        """Walk back from the outputs, depth first; no recursion, so depth has no limit."""
+        given = {id(t) for t in self.inputs}
+        nodes: list[Node] = []
+        done: set[int] = set()
+        stack: list[tuple[SymbolicTensor, bool]] = [(t, False) for t in reversed(self.outputs)]
+        while stack:
+            tensor, expanded = stack.pop()
+            node = tensor.node
+            if id(tensor) in given or (node is not None and id(node) in done):
+                continue
+            if node is None:
+                raise ValueError(
+                    f"Model: an output depends on an Input that is not among inputs= ({tensor!r}). "
+                    "Add it to inputs."
+                )
+            if expanded:
+                done.add(id(node))
+                nodes.append(node)
+            else:
+                stack.append((tensor, True))
+                stack += [(t, False) for t in reversed(node.inputs)]
+        return nodes
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether a layer computes outside of operations, so that no plan can hold it."""
+        return any(layer.dynamic for layer in self.layers)
+
+    def _learning(self) -> set[int]:
+        """Return the ids of the nodes with a trainable weight in or before them."""
+        found: set[int] = set()
+        for node in self.nodes:
+            before = any(id(t.node) in found for t in node.inputs)
+            if before or node.layer.trainable_weights:
+                found.add(id(node))
+        return found
+
+    def forward(
+        self, inputs: Sequence[Tensor], step: StepState, training: bool
+    ) -> tuple[list[Tensor], list[Context]]:
+        """Call every node; return the outputs and each node's context."""
+        learning = self._learning() if training else set()
+        values = {id(t): v for t, v in zip(self.inputs, inputs, strict=True)}
+        contexts = []
+        for index, node in enumerate(self.nodes):
+            needs_dx = any(id(t.node) in learning for t in node.inputs)
+            ctx = Context(step, index, needs_dx)
+            xs = [values[id(t)] for t in node.inputs]
+            values[id(node.output)] = node.layer.call(
+                xs if node.listed else xs[0],
+                ctx=ctx,
+                training=training if node.training is None else node.training,
+                mask=None,
+            )
+            contexts.append(ctx)
+        return [values[id(t)] for t in self.outputs], contexts
+
+    def backward(self, dys: Sequence[Tensor], contexts: Sequence[Context]) -> None:
+        """Run the chain rule: gradients of weights go to each step's state.
+
+        Where a tensor forks, the gradients of its uses are added.
+        """
+        learning = self._learning()
+        gradients: dict[int, Tensor] = {}
+
+        def add(tensor: SymbolicTensor, dy: Tensor) -> None:
+            known = gradients.get(id(tensor))
+            gradients[id(tensor)] = dy if known is None else ops.add(known, dy)
+
+        for tensor, dy in zip(self.outputs, dys, strict=True):
+            add(tensor, dy)
+        for node, ctx in zip(reversed(self.nodes), reversed(contexts), strict=True):
+            dy = gradients.pop(id(node.output), None)
+            if dy is None or id(node) not in learning:
+                continue
+            dx = node.layer.backward(dy, ctx=ctx)
+            if ctx.needs_dx:
+                for tensor, d in zip(node.inputs, dx if node.listed else [dx], strict=True):
+                    if id(tensor.node) in learning:
+                        add(tensor, d)
+
+    def apply(self, inputs: Sequence[SymbolicTensor]) -> list[SymbolicTensor]:
+        """Call the same layers on other symbolic tensors: how a nested model is inlined."""
+        values = {id(t): v for t, v in zip(self.inputs, inputs, strict=True)}
+        for node in self.nodes:
+            xs = [values[id(t)] for t in node.inputs]
+            values[id(node.output)] = node.layer(
+                xs if node.listed else xs[0], training=node.training
+            )
+        return [values[id(t)] for t in self.outputs]

@@ -1,0 +1,101 @@
+"""Passes over a recorded plan: each makes it shorter or smaller, none changes its meaning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnnlite.ops import Buffer
+
+if TYPE_CHECKING:
+    from cnnlite.models.plan import Life, Step
+
+# Which inputs the first output of an operation may overwrite ("may alias" in the
+# reference), as places among the inputs.
+IN_PLACE = {
+    "unary": (0,),
+    "unary_backward": (0,),
+    "binary": (0, 1),
+    "softmax_forward": (0,),
+    "softmax_backward": (0,),
+    "softmax_crossentropy_backward": (0,),
+    "sparse_softmax_crossentropy_backward": (0,),
+    "sigmoid_crossentropy_backward": (0,),
+    "mean_squared_error_backward": (0,),
+    "dropout_forward": (0,),
+    "dropout_backward": (0,),
+}
+
+# Gradient of a cross-entropy from probabilities followed by the gradient of the
+# softmax that made them: together they are p - target.
+_FUSED_CROSSENTROPY = {
+    "sparse_categorical_crossentropy_backward": "sparse_softmax_crossentropy_backward",
+    "categorical_crossentropy_backward": "softmax_crossentropy_backward",
+}
+
+
+def _bases(values: tuple) -> list[Any]:
+    """Return the base of every buffer, and every array, among a step's arguments."""
+    found: list[Any] = []
+    for value in values:
+        if isinstance(value, list | tuple):
+            found += _bases(tuple(value))
+        elif value is not None:
+            found.append(value.base if type(value) is Buffer else value)
+    return found
+
+
+def fuse_softmax_crossentropy(steps: list[Step], kept: set[Buffer]) -> None:
+    """Turn the gradients of cross-entropy and softmax into one operation, ``p - target``.
+
+    Besides saving a pass, it keeps the gradient of a sample whose probability
+    fell below the clip of 1e-7, as Keras on TensorFlow does; apart they give 0.
+    """
+    for first in [s for s in steps if s.name in _FUSED_CROSSENTROPY]:
+        dp, p = first.outputs[0].base, first.inputs[0].base
+        readers = [s for s in steps if any(b is dp for b in _bases(s.inputs))]
+        if len(readers) != 1 or dp in kept or first.params["accumulate"]:
+            continue
+        second = readers[0]
+        if second.name == "softmax_backward" and second.inputs[1].base is p:
+            second.name = _FUSED_CROSSENTROPY[first.name]
+            second.inputs = first.inputs
+            steps.remove(first)
+
+
+def drop_dead(steps: list[Step], kept: set[Buffer]) -> None:
+    """Remove the steps whose results nobody reads.
+
+    A step matters if it writes an array that outlives the plan (a parameter, a
+    metric's state), a kept output, or a buffer that a later step reads.
+    """
+    needed: set[Any] = set(kept)
+    for index in range(len(steps) - 1, -1, -1):
+        step = steps[index]
+        written = _bases(step.outputs)
+        lasting = any(type(a) is not Buffer for a in written) or step.name == "mean_update"
+        if lasting or any(b in needed for b in written if type(b) is Buffer):
+            needed.update(b for b in _bases(step.inputs) if type(b) is Buffer)
+        else:
+            del steps[index]
+
+
+def work_in_place(steps: list[Step], lives: dict[Buffer, Life], pinned: set[Buffer]) -> None:
+    """Let an operation write over an input that nobody reads after it."""
+    for index, step in enumerate(steps):
+        target = step.outputs[0]
+        if step.name not in IN_PLACE or type(target) is not Buffer or target.base in pinned:
+            continue
+        life = lives[target.base]
+        if life.start != index or life.host is not None or step.params.get("accumulate"):
+            continue
+        for place in IN_PLACE[step.name]:
+            source = step.inputs[place]
+            if type(source) is not Buffer or source.base in pinned:
+                continue
+            host = lives[source.base]
+            while host.host is not None:
+                host = host.host
+            if host.end == index and host.buffer.nbytes == life.buffer.nbytes:
+                life.host = host
+                host.end = life.end
+                break

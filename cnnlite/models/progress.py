@@ -1,0 +1,76 @@
+"""What fit, evaluate and predict print while they run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from tqdm import tqdm
+
+REFRESH_SECONDS = 0.1  # a person reads no faster; drawing costs 100 us
+
+
+def show(logs: dict[str, float]) -> str:
+    """Return logs as text.
+
+    Examples
+    --------
+    >>> show({"loss": 0.25, "accuracy": 0.9})
+    'loss: 0.2500 - accuracy: 0.9000'
+    """
+    return " - ".join(
+        f"{name}: {value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{name}: {value:.4e}"
+        for name, value in logs.items()
+    )
+
+
+class Progress:
+    """A bar (verbose 1), one line at the end (2), or nothing (0)."""
+
+    def __init__(self, title: str, steps: int, verbose: int) -> None:
+        self.title, self.verbose = title, verbose
+        self._start = self._drawn = time.perf_counter()
+        self._bar = None
+        if verbose == 1:
+            self._bar = tqdm(
+                total=steps,
+                desc=title,
+                file=sys.stdout,
+                unit="batch",
+                dynamic_ncols=True,
+                mininterval=REFRESH_SECONDS,
+            )
+
+    def advance(self, logs: Callable[[], dict[str, float]]) -> None:
+        """Count one batch; ``logs`` is called only when the bar is drawn."""
+        if self._bar is None:
+            return
+        now = time.perf_counter()
+        if now - self._drawn > REFRESH_SECONDS:
+            self._drawn = now
+            self._bar.set_postfix_str(show(logs()), refresh=False)
+        self._bar.update()
+
+    def finish(self, logs: dict[str, float]) -> None:
+        """Draw the last state."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(show(logs))
+            self._bar.close()
+        elif self.verbose == 2:
+            seconds = time.perf_counter() - self._start
+            print(f"{self.title} - {seconds:.1f}s - {show(logs)}", flush=True)
+
+    def abandon(self) -> None:
+        """Close the bar after an error."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def checked_verbose(verbose: object, where: str) -> int:
+    """Return 0, 1 or 2 ("auto" is 1), or raise."""
+    if verbose == "auto":
+        return 1
+    if verbose not in (0, 1, 2):
+        raise ValueError(f'{where}: verbose must be 0, 1, 2 or "auto". Got {verbose!r}.')
+    return int(verbose)  # type: ignore[call-overload]

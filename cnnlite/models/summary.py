@@ -1,0 +1,68 @@
+"""The table that model.summary() prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from cnnlite.models.model import Model
+
+HEADER = ("Layer (type)", "Output shape", "Parameters", "Multiply-adds")
+
+
+def input_shapes(node) -> object:
+    """Return the shape (or list of shapes) that a node's layer was called on."""
+    shapes = [t.shape for t in node.inputs]
+    return shapes if node.listed else shapes[0]
+
+
+def multiply_adds(model: Model) -> int:
+    """Return the multiplications with a weight that one sample takes."""
+    return sum(node.layer.multiply_adds(input_shapes(node)) for node in model.graph.nodes)
+
+
+def summary(model: Model, print_fn: Callable[[str], object] = print) -> None:
+    """Print one row per call of a layer, then totals."""
+    rows = []
+    seen: set[int] = set()
+    for node in model.graph.nodes:
+        layer = node.layer
+        count = 0 if id(layer) in seen else layer.count_params()
+        seen.add(id(layer))
+        name = f"{layer.name} ({type(layer).__name__})"
+        work = layer.multiply_adds(input_shapes(node))
+        rows.append((name, _shape(node.output.shape), f"{count:,}", f"{work:,}"))
+    widths = [max(len(r[i]) for r in [HEADER, *rows]) for i in range(4)]
+    line = "-" * (sum(widths) + 6)
+
+    def text(row: tuple[str, ...]) -> str:
+        left = [row[i].ljust(widths[i]) for i in (0, 1)]
+        right = [row[i].rjust(widths[i]) for i in (2, 3)]
+        return "  ".join(left + right)
+
+    print_fn(f'Model: "{model.name}"')
+    print_fn(line)
+    print_fn(text(HEADER))
+    print_fn(line)
+    print_fn(text(("input", ", ".join(_shape(t.shape) for t in model.graph.inputs), "", "")))
+    for row in rows:
+        print_fn(text(row))
+    print_fn(line)
+    trainable = int(sum(np.prod(p.shape) for p in model.trainable_weights))
+    total = model.count_params()
+    nbytes = sum(p.value.nbytes for p in model.weights)
+    print_fn(f"Parameters: {total:,} ({_bytes(nbytes)})")
+    if trainable != total:
+        print_fn(f"Trainable: {trainable:,}; not trainable: {total - trainable:,}")
+    print_fn(f"Multiply-adds of one sample: {multiply_adds(model):,}")
+
+
+def _shape(shape: tuple) -> str:
+    return "(" + ", ".join("batch" if n is None else str(n) for n in shape) + ")"
+
+
+def _bytes(n: int) -> str:
+    return f"{n / 1024:.1f} KiB" if n < 2**20 else f"{n / 2**20:.1f} MiB"

@@ -1,0 +1,479 @@
+"""compile, fit, evaluate, predict: the training loop over plans."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnnlite import losses, metrics, ops, optimizers
+from cnnlite.callbacks import CallbackList, History
+from cnnlite.errors import ShapeError
+from cnnlite.kernels.registry import get_backend
+from cnnlite.layers.context import Clock, Context, StepState
+from cnnlite.models.arena import Arena
+from cnnlite.models.data import Dataset, as_inputs, make_dataset, split_validation
+from cnnlite.models.plan import EagerPlan, record
+from cnnlite.models.progress import Progress, checked_verbose
+from cnnlite.random_state import next_seed, splitmix64
+
+_SHUFFLE_STREAM = 2**32 - 1  # of random numbers; nodes count up from 0
+
+
+class Trainer:
+    """What every model inherits: its plans, its lock, and the training loop."""
+
+    graph: Any
+    name: str
+
+    def __init__(self) -> None:
+        self.stop_training = False
+        self.optimizer: optimizers.Optimizer | None = None
+        self.loss: losses.Loss | None = None
+        self.history: History | None = None
+        self._metric_names: list[Any] = []
+        self._metrics: list[metrics.Metric] | None = None
+        self._loss_mean = metrics.Mean("loss")
+        self._arena = Arena()
+        self._lock = threading.RLock()
+        self._clock = Clock(next_seed())
+
+    # -- settings
+
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None
+    ) -> None:
+        """Choose how to train.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+        loss : str or Loss
+        metrics : sequence of str or Metric, optional
+            ``"accuracy"`` is resolved from the shapes.
+        """
+        with self._lock:
+            self.optimizer = optimizers.get(optimizer)
+            self.loss = None if loss is None else losses.get(loss)
+            if metrics is not None and not isinstance(metrics, list | tuple):
+                metrics = [metrics]
+            self._metric_names = list(metrics or [])
+            self._metrics = None
+            self._forget_plans()
+
+    def _forget_plans(self) -> None:
+        self._arena.clear()
+
+    @property
+    def metrics_names(self) -> list[str]:
+        return [m.name for m in self._all_metrics()]
+
+    def _all_metrics(self) -> list[metrics.Metric]:
+        """Return the running means: the loss first, then the metrics."""
+        if self._metrics is None:
+            loss = self._checked_loss("metrics")
+            shape = self.graph.outputs[0].shape
+            self._metrics = [metrics.get(m, loss, shape) for m in self._metric_names]
+        return [self._loss_mean, *self._metrics]
+
+    def reset_metrics(self) -> None:
+        """Start the running means anew."""
+        for metric in self._all_metrics():
+            metric.reset_state()
+
+    def _logs(self) -> dict[str, float]:
+        return {m.name: m.result() for m in self._all_metrics()}
+
+    def _checked_loss(self, where: str) -> losses.Loss:
+        if self.optimizer is None:
+            raise ValueError(f"{where}: the model is not compiled. Call compile(...) first.")
+        if self.loss is None:
+            raise ValueError(f"{where}: the model has no loss. Pass loss= to compile().")
+        if len(self.graph.outputs) != 1:
+            raise ValueError(
+                f"{where}: the model has {len(self.graph.outputs)} outputs, and a loss takes one. "
+                "Train a model of one output; its layers are shared."
+            )
+        return self.loss
+
+    # -- plans
+
+    def _plan(self, kind: Any, data: Dataset, size: int, program: Callable[[Any], None]) -> Any:
+        """Return the plan for batches of this size; a model with a dynamic layer has none."""
+        specs = {n: ((size, *a.shape[1:]), a.dtype) for n, a in data.arrays().items()}
+
+        def make() -> Any:
+            if self.graph.dynamic:
+                return EagerPlan(program, {n: np.empty(*spec) for n, spec in specs.items()})
+            return record(program)
+
+        return self._arena.plan((kind, *specs.items(), get_backend()), make)
+
+    def _forward(self, plan: Any, data: Dataset, size: int, training: bool) -> Any:
+        """Record the forward pass; return the inputs, outputs, contexts and state."""
+        state = StepState(self._clock)
+        named = {
+            name: plan.input(name, (size, *a.shape[1:]), a.dtype)
+            for name, a in data.arrays().items()
+        }
+        inputs = [named[f"x{i}"] for i in range(len(data.inputs))]
+        outputs, contexts = self.graph.forward(inputs, state, training)
+        return named, outputs, contexts, state
+
+    def _record_loss(self, named: dict[str, Any], y_pred: Any, state: StepState) -> Context:
+        assert self.loss is not None
+        ctx = Context(state)
+        values = self.loss.call(named["y"], y_pred, ctx=ctx)
+        _, *others = self._all_metrics()
+        self._loss_mean.record_values(values, named.get("weights"))
+        for metric in others:
+            metric.record(named["y"], y_pred)
+        return ctx
+
+    def _train_plan(self, data: Dataset, size: int) -> Any:
+        def program(plan: Any) -> None:
+            assert self.loss is not None and self.optimizer is not None
+            named, (y_pred,), contexts, state = self._forward(plan, data, size, True)
+            ctx = self._record_loss(named, y_pred, state)
+            dy = self.loss.backward(named.get("weights"), ctx=ctx)
+            self.graph.backward([dy], contexts)
+            self.optimizer.apply(state.gradients(self.optimizer.weights))
+
+        return self._plan("train", data, size, program)
+
+    def _test_plan(self, data: Dataset, size: int) -> Any:
+        def program(plan: Any) -> None:
+            named, (y_pred,), _, state = self._forward(plan, data, size, False)
+            self._record_loss(named, y_pred, state)
+
+        return self._plan("test", data, size, program)
+
+    def _predict_plan(self, data: Dataset, size: int, training: bool) -> Any:
+        def program(plan: Any) -> None:
+            _, outputs, _, _ = self._forward(plan, data, size, training)
+            for i, y in enumerate(outputs):
+                plan.output(f"out{i}", y)
+
+        return self._plan(("predict", training), data, size, program)
+
+    # -- one batch
+
+    def _start_training(self) -> None:
+        assert self.optimizer is not None
+        weights = self.trainable_weights  # type: ignore[attr-defined]
+        if [id(w) for w in weights] != [id(w) for w in self.optimizer.weights]:
+            if not weights:
+                raise ValueError(f"{self.name}: there is nothing to train: no trainable weight.")
+            self._forget_plans()
+        self.optimizer.build(weights)
+
+    def _train_step(self, data: Dataset, samples: Any, size: int) -> None:
+        """One step on some samples; the caller holds the lock."""
+        assert self.optimizer is not None
+        plan = self._train_plan(data, size)
+        data.fill(plan.arrays, samples)
+        # The step's number goes up before it runs: Adam's first step is 1.
+        self.optimizer.iterations += 1
+        self._clock.step += 1
+        plan.run()
+        for weight in self.optimizer.weights:
+            weight.version += 1
+
+    def _test_step(self, data: Dataset, samples: slice) -> None:
+        plan = self._test_plan(data, samples.stop - samples.start)
+        data.fill(plan.arrays, samples)
+        plan.run()
+
+    # -- data
+
+    def _inputs(self, x: Any, where: str) -> list[np.ndarray]:
+        if x is None:
+            raise ValueError(f"{where}: no data. Got x=None. Pass an array.")
+        several = isinstance(x, list | tuple) and any(hasattr(a, "ndim") for a in x)
+        self._build_for([np.shape(a) for a in (x if several else [x])])  # type: ignore[attr-defined]
+        tensors = self.graph.inputs
+        shapes, dtypes = [t.shape for t in tensors], [t.dtype for t in tensors]
+        return as_inputs(x, shapes, dtypes, where)
+
+    def _dataset(self, x: Any, y: Any, sample_weight: Any, where: str) -> Dataset:
+        inputs = self._inputs(x, where)
+        loss = self._checked_loss(where)
+        out = self.graph.outputs[0]
+        return make_dataset(inputs, y, sample_weight, out.shape, out.dtype, loss, where)
+
+    def _order(self, n: int, epoch: int) -> np.ndarray:
+        """Return a permutation that is a function of the model's seed and the epoch."""
+        clock = ops.clock(splitmix64(self._clock.seed), epoch)
+        keys = ops.random_uniform((n,), clock=clock, stream=_SHUFFLE_STREAM)
+        return np.argsort(keys, kind="stable")
+
+    # -- public: one batch
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Train on one batch; return the loss and metrics, running since ``reset_metrics``."""
+        with self._lock:
+            data = self._dataset(x, y, sample_weight, "train_on_batch")
+            self._start_training()
+            self._train_step(data, slice(0, len(data)), len(data))
+            return self._result(return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Evaluate one batch; return the loss and metrics, running since ``reset_metrics``."""
+        with self._lock:
+            data = self._dataset(x, y, sample_weight, "test_on_batch")
+            self._test_step(data, slice(0, len(data)))
+            return self._result(return_dict)
+
+    def predict_on_batch(self, x: Any, training: bool = False) -> Any:
+        """Return the predictions for one batch."""
+        with self._lock:
+            data = Dataset(self._inputs(x, "predict_on_batch"))
+            plan = self._predict_plan(data, len(data), training)
+            data.fill(plan.arrays, slice(0, len(data)))
+            if training:
+                self._clock.step += 1  # fresh masks on every call
+            plan.run()
+            return self._shaped([plan.arrays[f"out{i}"].copy() for i in range(self._n_outputs)])
+
+    @property
+    def _n_outputs(self) -> int:
+        return len(self.graph.outputs)
+
+    def _shaped(self, outputs: list[np.ndarray]) -> Any:
+        return outputs if self._lists[1] else outputs[0]  # type: ignore[attr-defined]
+
+    def _result(self, return_dict: bool) -> Any:
+        logs = self._logs()
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values if len(values) > 1 else values[0]
+
+    # -- public: loops
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        validation_batch_size: int | None = None,
+    ) -> History:
+        """Train for some epochs.
+
+        Parameters
+        ----------
+        x : array, or list of arrays for several inputs
+        y : array
+        batch_size : int
+            Default 32.  The last batch of an epoch may be smaller.
+        epochs : int
+            The number of the epoch after which to stop.
+        verbose : {"auto", 0, 1, 2}
+            Silent, a bar per epoch ("auto" too), or a line per epoch.
+        callbacks : list of Callback
+        validation_split : float
+            The last part of the samples is kept for validation, before shuffling.
+        validation_data : (x, y) or (x, y, sample_weight)
+        shuffle : bool
+            Whether each epoch takes the samples in another order, which depends on
+            the model's seed and the epoch.
+        sample_weight : (N,) array, optional
+        initial_epoch : int
+        validation_batch_size : int, optional
+
+        Returns
+        -------
+        History
+            ``.history`` maps each metric to its value per epoch.
+        """
+        verbose = checked_verbose(verbose, "fit")
+        size = _checked_size(batch_size, "fit: batch_size")
+        with self._lock:
+            data = self._dataset(x, y, sample_weight, "fit")
+            validation = None
+            if validation_data is not None:
+                validation = self._dataset(*_unpack(validation_data), "fit: validation_data")
+            elif validation_split:
+                data, validation = split_validation(data, validation_split)
+            if not len(data):
+                raise ShapeError("fit: no samples. Got x of length 0.")
+            self._start_training()
+        params = {"epochs": epochs, "steps": -(-len(data) // size), "verbose": verbose}
+        self.history = history = History()
+        calls = CallbackList([*_listed(callbacks), history], self, params)
+        self.stop_training = False
+        calls.call("on_train_begin")
+        logs: dict[str, float] = {}
+        for epoch in range(initial_epoch, epochs):
+            progress = Progress(f"Epoch {epoch + 1}/{epochs}", params["steps"], verbose)
+            try:
+                calls.call("on_epoch_begin", epoch)
+                order = self._order(len(data), epoch) if shuffle else None
+                logs = self._fit_epoch(data, size, order, calls, progress)
+                if validation is not None:
+                    kept = [m.state.copy() for m in self._all_metrics()]
+                    found = self._evaluate(validation, validation_batch_size or size, calls)
+                    logs |= {f"val_{name}": value for name, value in found.items()}
+                    for metric, state in zip(self._all_metrics(), kept, strict=True):
+                        metric.state[...] = state
+            except BaseException:
+                progress.abandon()
+                raise
+            progress.finish(logs)
+            calls.call("on_epoch_end", epoch, logs=logs)
+            if self.stop_training:
+                break
+        calls.call("on_train_end", logs=logs)
+        return history
+
+    def _fit_epoch(
+        self,
+        data: Dataset,
+        size: int,
+        order: np.ndarray | None,
+        calls: CallbackList,
+        progress: Progress,
+    ) -> dict[str, float]:
+        self.reset_metrics()
+        heard = calls.wants(
+            "on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"
+        )
+        for batch, start in enumerate(range(0, len(data), size)):
+            stop = min(start + size, len(data))
+            if heard:
+                calls.call("on_train_batch_begin", batch)
+            with self._lock:
+                samples = slice(start, stop) if order is None else order[start:stop]
+                self._train_step(data, samples, stop - start)
+            progress.advance(self._logs)
+            if heard:
+                calls.call("on_train_batch_end", batch, logs=self._logs())
+            if self.stop_training:
+                break
+        return self._logs()
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return the loss and metrics over a data set, in test mode.
+
+        Returns
+        -------
+        float, list of float, or dict with ``return_dict``
+            The loss alone, or the loss and the metrics.
+        """
+        verbose = checked_verbose(verbose, "evaluate")
+        size = _checked_size(batch_size, "evaluate: batch_size")
+        with self._lock:
+            data = self._dataset(x, y, sample_weight, "evaluate")
+        steps = -(-len(data) // size)
+        calls = CallbackList(callbacks, self, {"steps": steps, "verbose": verbose})
+        progress = Progress("Evaluate", steps, verbose)
+        try:
+            logs = self._evaluate(data, size, calls, progress)
+        except BaseException:
+            progress.abandon()
+            raise
+        progress.finish(logs)
+        values = list(logs.values())
+        return logs if return_dict else values if len(values) > 1 else values[0]
+
+    def _evaluate(
+        self, data: Dataset, size: int, calls: CallbackList, progress: Progress | None = None
+    ) -> dict[str, float]:
+        self.reset_metrics()
+        calls.call("on_test_begin")
+        for batch, start in enumerate(range(0, len(data), size)):
+            calls.call("on_test_batch_begin", batch)
+            with self._lock:
+                self._test_step(data, slice(start, min(start + size, len(data))))
+            if progress is not None:
+                progress.advance(self._logs)
+            calls.call("on_test_batch_end", batch, logs=self._logs())
+        logs = self._logs()
+        calls.call("on_test_end", logs=logs)
+        return logs
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+    ) -> Any:
+        """Return the predictions for a data set, computed batch by batch.
+
+        Returns
+        -------
+        array, or list of arrays for several outputs
+        """
+        verbose = checked_verbose(verbose, "predict")
+        size = _checked_size(batch_size, "predict: batch_size")
+        with self._lock:
+            data = Dataset(self._inputs(x, "predict"))
+        steps = -(-len(data) // size)
+        calls = CallbackList(callbacks, self, {"steps": steps, "verbose": verbose})
+        progress = Progress("Predict", steps, verbose)
+        results = [
+            np.empty((len(data), *t.shape[1:]), dtype=t.dtype) for t in self.graph.outputs
+        ]
+        calls.call("on_predict_begin")
+        try:
+            for batch, start in enumerate(range(0, len(data), size)):
+                calls.call("on_predict_batch_begin", batch)
+                stop = min(start + size, len(data))
+                with self._lock:
+                    plan = self._predict_plan(data, stop - start, False)
+                    data.fill(plan.arrays, slice(start, stop))
+                    plan.run()
+                    for i, result in enumerate(results):
+                        result[start:stop] = plan.arrays[f"out{i}"]
+                progress.advance(dict)
+                calls.call("on_predict_batch_end", batch)
+        except BaseException:
+            progress.abandon()
+            raise
+        progress.finish({})
+        calls.call("on_predict_end")
+        return self._shaped(results)
+
+
+def _checked_size(value: Any, where: str) -> int:
+    if value is None:
+        return 32  # Keras's default
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < 1:
+        raise ValueError(f"{where} must be a positive integer. Got {value!r}.")
+    return int(value)
+
+
+def _listed(callbacks: Any) -> list[Any]:
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+
+
+def _unpack(data: Any) -> tuple[Any, Any, Any]:
+    if not isinstance(data, list | tuple) or len(data) not in (2, 3):
+        raise ValueError("fit: validation_data must be (x, y) or (x, y, sample_weight).")
+    return (*data, None) if len(data) == 2 else tuple(data)  # type: ignore[return-value]
