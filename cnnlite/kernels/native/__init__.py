@@ -2,5 +2,11 @@
 
 from __future__ import annotations
 
+from cnnlite.kernels.native import join, optimizers, pool, random
+
 DTYPES = ("float32",)
-KERNELS: dict = {}
+KERNELS = {
+    name: function
+    for module in (join, optimizers, pool, random)
+    for name, function in module.KERNELS.items()
+}
