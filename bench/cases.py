@@ -218,21 +218,21 @@ SHARED: list[Case] = [
     *pool(n=7, size=(33, 31), c=48, pool_size=(2, 2), strides=(2, 2)),
     *pool(n=7, size=(33, 31), c=48, pool_size=(3, 3), strides=(2, 2), padding=((1, 1), (0, 1))),
     *(
-        Elementwise(operation=operation, function=function, shape=(1_000_003,))
+        Elementwise(operation=operation, function=function, shape=(400_003,))
         for operation, function in ELEMENTWISE
     ),
     Join(operation="concatenate", shapes=((900, 400), (900, 333)), axis=1),
     Join(operation="split", shapes=((900, 400), (900, 333)), axis=1),
-    *(Rows(operation=operation, rows=4001, classes=110) for operation in ROW_OPERATIONS),
+    *(Rows(operation=operation, rows=2001, classes=110) for operation in ROW_OPERATIONS),
     Mean(operation="weighted_mean", rows=1_000_003),
     Mean(operation="mean_update", rows=1_000_003),
-    Dropout(operation="dropout_forward", shape=(1_000_003,), rate=0.4),
-    Dropout(operation="dropout_backward", shape=(1_000_003,), rate=0.4),
-    Draw(operation="random_uniform", shape=(1_000_003,), a=-1, b=1),
-    Draw(operation="random_normal", shape=(300_003,), a=0, b=1),
-    Draw(operation="random_normal", shape=(300_003,), a=0, b=1, truncated=True),
-    Sgd(shapes=((700_001,), (3,), (300, 1000)), momentum=0.9),
-    Adam(shapes=((700_001,), (3,), (300, 1000)), t=3),
+    Dropout(operation="dropout_forward", shape=(400_003,), rate=0.4),
+    Dropout(operation="dropout_backward", shape=(400_003,), rate=0.4),
+    Draw(operation="random_uniform", shape=(400_003,), a=-1, b=1),
+    Draw(operation="random_normal", shape=(100_003,), a=0, b=1),
+    Draw(operation="random_normal", shape=(100_003,), a=0, b=1, truncated=True),
+    Sgd(shapes=((300_001,), (3,), (200, 500)), momentum=0.9),
+    Adam(shapes=((300_001,), (3,), (200, 500)), t=3),
 ]
 
 

@@ -52,12 +52,6 @@ def leaves(value: Any) -> Iterator[np.ndarray]:
     yield from found
 
 
-def same_bits(left: Any, right: Any) -> bool:
-    """Whether both hold the same arrays to the bit (a NaN equals the same NaN)."""
-    pairs = list(zip(leaves(left), leaves(right), strict=True))
-    return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs)
-
-
 def assert_same_bits(got: Any, expected: Any) -> None:
     for n, (a, b) in enumerate(zip(leaves(got), leaves(expected), strict=True)):
         assert a.dtype == b.dtype and a.shape == b.shape
