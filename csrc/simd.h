@@ -15,7 +15,7 @@
 
 #include "level.h"
 
-#if defined(__SSE2__)
+#if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__ARM_NEON)
 #include <arm_neon.h>
@@ -46,6 +46,11 @@ typedef float vf_unaligned __attribute__((vector_size(4 * CNN_W), aligned(4), ma
 CNN_INLINE vf vf_set1(float x)
 {
     return x - (vf){0};
+}
+
+CNN_INLINE vi vi_set1(int32_t x)
+{
+    return x - (vi){0};
 }
 
 CNN_INLINE vf vf_load(const float *p)
@@ -82,9 +87,18 @@ CNN_INLINE vf vf_load_n(const float *p, ptrdiff_t n)
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     return (vf)_mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane));
 #else
-    float lanes[CNN_W] = {0};
-    memcpy(lanes, p, (size_t)n * sizeof *lanes);
-    return vf_load(lanes);
+    switch (n) {
+    case 0:
+        return (vf){0};
+    case 1:
+        return (vf){p[0]};
+    case 2:
+        return (vf){p[0], p[1]};
+    case 3:
+        return (vf){p[0], p[1], p[2]};
+    default:
+        return vf_load(p);
+    }
 #endif
 }
 
@@ -93,12 +107,35 @@ CNN_INLINE void vf_store_n(float *p, vf x, ptrdiff_t n)
 #if defined(__AVX512F__)
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)x);
 #elif defined(__AVX2__)
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane), (__m256)x);
+    /* Not _mm256_maskstore_ps: AMD's cores take some 20 cycles for one. */
+    if (n == CNN_W) {
+        vf_store(p, x);
+        return;
+    }
+    __m128 rest = _mm256_castps256_ps128((__m256)x);
+    if (n & 4) {
+        _mm_storeu_ps(p, rest);
+        rest = _mm256_extractf128_ps((__m256)x, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)p, rest);
+        rest = _mm_movehl_ps(rest, rest);
+        p += 2;
+    }
+    if (n & 1)
+        _mm_store_ss(p, rest);
 #else
-    float lanes[CNN_W];
-    vf_store(lanes, x);
-    memcpy(p, lanes, (size_t)n * sizeof *lanes);
+    if (n == CNN_W) {
+        vf_store(p, x);
+        return;
+    }
+    if (n > 2)
+        p[2] = x[2];
+    if (n > 1)
+        p[1] = x[1];
+    if (n > 0)
+        p[0] = x[0];
 #endif
 }
 
@@ -150,6 +187,85 @@ CNN_INLINE vf vf_min(vf a, vf b)
     return (vf)_mm_min_ps((__m128)a, (__m128)b);
 #else
     return vf_select(a < b, a, b);
+#endif
+}
+
+/* CNN_W bytes as lanes, and lanes (0..255) as CNN_W bytes. */
+CNN_INLINE vi vi_load_bytes(const uint8_t *p)
+{
+#if defined(__AVX512F__)
+    return (vi)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+#elif defined(__AVX2__)
+    return (vi)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+#elif defined(__SSE2__)
+    int32_t bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    const __m128i words = _mm_unpacklo_epi8(_mm_cvtsi32_si128(bytes), _mm_setzero_si128());
+    return (vi)_mm_unpacklo_epi16(words, _mm_setzero_si128());
+#else
+    return (vi){p[0], p[1], p[2], p[3]};
+#endif
+}
+
+CNN_INLINE void vi_store_bytes(uint8_t *p, vi x)
+{
+#if defined(__AVX512F__)
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8((__m512i)x));
+#elif defined(__AVX2__)
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)x),
+                                          _mm256_extracti128_si256((__m256i)x, 1));
+    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
+#elif defined(__SSE2__)
+    const __m128i words = _mm_packs_epi32((__m128i)x, (__m128i)x);
+    const int32_t bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+    memcpy(p, &bytes, sizeof bytes);
+#else
+    for (int i = 0; i < CNN_W; i++)
+        p[i] = (uint8_t)x[i];
+#endif
+}
+
+/* Lanes of 64 bits, half as many. */
+enum { CNN_W64 = CNN_W / 2 };
+typedef uint64_t vw __attribute__((vector_size(4 * CNN_W)));
+typedef uint64_t vw_unaligned __attribute__((vector_size(4 * CNN_W), aligned(4), may_alias));
+
+/* Products of the lower halves of the lanes. */
+CNN_INLINE vw vw_multiply_low(vw a, vw b)
+{
+#if defined(__AVX512F__)
+    return (vw)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (vw)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+    return (vw)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#elif defined(__ARM_NEON)
+    return (vw)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+#else
+    return (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF);
+#endif
+}
+
+/* (a0, b0, a2, b2, ...) and (a1, b1, a3, b3, ...). */
+CNN_INLINE vw vw_pair_even(vw a, vw b)
+{
+#if defined(__AVX512F__)
+    return (vw)_mm512_unpacklo_epi64((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (vw)_mm256_unpacklo_epi64((__m256i)a, (__m256i)b);
+#else
+    return (vw){a[0], b[0]};
+#endif
+}
+
+CNN_INLINE vw vw_pair_odd(vw a, vw b)
+{
+#if defined(__AVX512F__)
+    return (vw)_mm512_unpackhi_epi64((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (vw)_mm256_unpackhi_epi64((__m256i)a, (__m256i)b);
+#else
+    return (vw){a[1], b[1]};
 #endif
 }
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from cnnlite.kernels.native.product import (
-    conv2d_backward_input,
-    conv2d_backward_weight,
-    conv2d_forward,
-    matmul,
-)
+from cnnlite.kernels.native import join, optimizers, pool, product, random
 
 DTYPES = ("float32",)
-KERNELS: dict = {
-    "matmul": matmul,
-    "conv2d_forward": conv2d_forward,
-    "conv2d_backward_input": conv2d_backward_input,
-    "conv2d_backward_weight": conv2d_backward_weight,
+KERNELS = {
+    name: function
+    for module in (product, pool, join, random, optimizers)
+    for name, function in module.KERNELS.items()
 }
