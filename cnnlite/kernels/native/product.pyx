@@ -59,7 +59,8 @@ cdef extern from "cnn.h":
         ptrdiff_t images, channels, filters, groups, group_channels, group_filters
         cnn_window h, w
         cnn_blocks blocks
-        ptrdiff_t slices, dw_slice, db_slice, row_blocks, filter_block
+        ptrdiff_t slices, dw_slice, db_slice, channel_block, filter_block
+        bint copy_blocked
         bint accumulate
 
     struct cnn_sum_slices:
@@ -84,8 +85,7 @@ cdef double FLOPS_PER_NS = 50
 cdef ptrdiff_t TILES = 16
 
 import os
-cdef ptrdiff_t NCB = int(os.environ.get("NCB", 4))
-cdef ptrdiff_t PIX = int(os.environ.get("PIX", 256))
+cdef ptrdiff_t PIX = int(os.environ.get("PIX", 512))
 cdef ptrdiff_t COLUMNS = 64  # columns of a block: whole panels at every level
 
 
@@ -124,8 +124,8 @@ cdef int sum_slices(
 
 # A panel of B, 64 columns of a K block, and a block of A's rows share the L2 cache
 # (1 MB).  A K block has at most 3/2 of this many rows.
-cdef ptrdiff_t K_BLOCK = int(os.environ.get("KB",384))
-cdef ptrdiff_t ROW_BLOCK = int(os.environ.get("RB",192))
+cdef ptrdiff_t K_BLOCK = 512
+cdef ptrdiff_t ROW_BLOCK = 96
 
 
 def matmul(
@@ -177,7 +177,7 @@ cdef int cut_matmul(cnn_matmul *args, bint packed, bint sliceable) noexcept:
     cdef ptrdiff_t blocks
     args.slices, args.slice = 1, 0
     args.copy_rows = packed and args.n >= 4 * COLUMNS
-    args.column_block = NCB * COLUMNS if packed and args.n >= 8 * COLUMNS else COLUMNS
+    args.column_block = 8 * COLUMNS if packed and args.n >= 8 * COLUMNS else COLUMNS
     args.column_blocks = ceil_div(args.n, args.column_block)
     args.row_blocks = ceil_div(args.m, ROW_BLOCK)
     if args.row_blocks * args.column_blocks < TILES:
@@ -411,7 +411,8 @@ def conv2d_backward_weight(
     """As the reference: rows of dw are rows of a matrix product over all pixels, which
     are summed in a few slices chosen by shape, and the slices in order."""
     cdef cnn_weight_gradient args
-    cdef ptrdiff_t kh = dim(dw, 0), kw = dim(dw, 1), size, filters, rows, tiles, blocks
+    cdef ptrdiff_t kh = dim(dw, 0), kw = dim(dw, 1), size, filters, channels, tiles
+    cdef ptrdiff_t blocks
     cdef double flops
     cdef Workspace workspace
     args.dw, args.db, args.dy, args.x = f32(dw), f32(db), f32(dy), f32(x)
@@ -423,15 +424,26 @@ def conv2d_backward_weight(
     args.dw_slice = args.db_slice = 0
     args.accumulate = accumulate
 
-    rows = kh * kw * args.group_channels
-    size = rows * args.filters
-    args.filter_block = COLUMNS
+    size = kh * kw * args.group_channels * args.filters
+    # A copy of x in blocks of channels costs a few reads of x; enough filters repay it.
+    args.copy_blocked = args.group_channels >= 16 and kh * kw * args.group_filters >= 64
+    args.filter_block = COLUMNS if kh * kw > 4 else 4 * COLUMNS
     filters = ceil_div(args.group_filters, args.filter_block)
-    args.row_blocks = clamp(1, TILES // filters, rows // 96)
+    args.channel_block = args.group_channels
+    if args.copy_blocked:
+        channels = clamp(1, TILES // filters, min(args.group_channels // 48, kh * kw * args.group_channels // 192))
+        args.channel_block = ceil_div(args.group_channels, channels)
+    channels = ceil_div(args.group_channels, args.channel_block)
     args.blocks = pixel_blocks(args.images, args.h.out, args.w.out, PIX, TILES)
     blocks = ceil_div(args.images, args.blocks.images) * ceil_div(args.h.out, args.blocks.rows)
-    args.slices = clamp(1, ceil_div(TILES, filters * args.row_blocks), blocks)
-    tiles = args.slices * args.row_blocks * filters
+    args.slices = clamp(1, ceil_div(TILES, filters * channels), blocks)
+    tiles = args.slices * channels * filters
+    if args.images * args.h.out * args.w.out == 0:  # no pixels
+        if not accumulate:
+            dw.fill(0)
+            if db is not None:
+                db.fill(0)
+        return
     flops = 2.0 * size * args.images * args.h.out * args.w.out
     if args.slices == 1:
         run(table.weight_gradient, &args, tiles, flops / FLOPS_PER_NS,
