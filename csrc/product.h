@@ -9,6 +9,7 @@
     X(pack)                                                                                        \
     X(matmul)                                                                                      \
     X(correlate)                                                                                   \
+    X(scatter)                                                                                     \
     X(weight_gradient)                                                                             \
     X(sum_slices)
 
@@ -69,6 +70,18 @@ struct cnn_correlate {
     ptrdiff_t filter_block; /* columns */
     int accumulate;
     int function; /* enum cnn_function */
+};
+
+/* scatter: gradient of the input where it has few channels, without groups and without
+ * dilation along the width.  Tile = (image, block of dx's rows). */
+struct cnn_scatter {
+    float *dx;           /* (images, h.size, w.size, channels) */
+    const float *dy;     /* (images, h.out, w.out, filters) */
+    const float *packed; /* (filters, h.taps * w.taps * channels) */
+    ptrdiff_t images, channels, filters;
+    struct cnn_window h, w; /* the forward convolution's */
+    ptrdiff_t rows;         /* of dx, in a tile */
+    int accumulate;
 };
 
 /* weight_gradient: dw and db as sums over slices of the pixels' blocks, slice s
@@ -153,6 +166,14 @@ static inline size_t cnn_correlate_scratch(const struct cnn_correlate *a)
 {
     return cnn_correlate_pointers(a) +
            sizeof(float) * (size_t)cnn_frame_floats(&a->h, &a->w, a->blocks, a->channels);
+}
+
+/* `vector`: floats in a vector. */
+static inline size_t cnn_scatter_scratch(const struct cnn_scatter *a, ptrdiff_t vector)
+{
+    const ptrdiff_t patch = cnn_ceil_div(a->h.taps * a->w.taps * a->channels, vector) * vector;
+    const ptrdiff_t frame = a->rows * cnn_window_extent(&a->w, a->w.out) * a->channels;
+    return sizeof(float) * (size_t)(48 * patch + frame);
 }
 
 static inline size_t cnn_weight_gradient_pointers(const struct cnn_weight_gradient *a)
