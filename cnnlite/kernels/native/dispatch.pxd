@@ -13,6 +13,7 @@ cdef extern from "cnn.h":
         cnn_kernel *pack
         cnn_kernel *matmul
         cnn_kernel *correlate
+        cnn_kernel *scatter
         cnn_kernel *weight_gradient
         cnn_kernel *sum_slices
         cnn_kernel *maxpool2d_forward
