@@ -6,8 +6,8 @@ backward kernel carries the factor ``weights_r / rows``; weights of None are
 ones.  A label outside 0..K-1 gives NaN: loud, and free of out-of-bounds reads.
 
 A loss from probabilities clips them to [EPSILON, 1 - EPSILON] first; outside
-that interval its gradient is 0, as the derivative of the clip says.  NaN
-passes through the clip.
+that interval its gradient is 0, as the derivative of the clip says.  NaN in a
+probability or a target passes through the clip.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def categorical_crossentropy_backward(dp, p, target, weights, *, accumulate=Fals
     weights : (rows,) or None
     """
     clipped = np.clip(p, EPSILON, 1 - EPSILON)
-    _store(dp, np.where(clipped != p, p * 0, -target / clipped), weights, accumulate)
+    _store(dp, np.where(clipped != p, (p + target) * 0, -target / clipped), weights, accumulate)
 
 
 def sparse_categorical_crossentropy_forward(loss, p, labels):
@@ -187,7 +187,7 @@ def binary_crossentropy_backward(dp, p, target, weights, *, accumulate=False):
     """
     q = np.clip(p, EPSILON, 1 - EPSILON)
     inside = (q - target) / (q * (1 - q)) / p.shape[1]
-    _store(dp, np.where(q != p, p * 0, inside), weights, accumulate)
+    _store(dp, np.where(q != p, (p + target) * 0, inside), weights, accumulate)
 
 
 def mean_squared_error_forward(loss, x, target):

@@ -1,0 +1,227 @@
+"""Cases that work element by element: activations, sums, joins, random numbers, optimizers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.case import Arguments, Case, draw, mapped, roundoff, ulps, unwritten
+from cnnlite.kernels import reference
+
+Shape = tuple[int, ...]
+
+CLOCK = (0x0123456789ABCDEF, 5)  # seed, step
+
+
+def clock(seed: int = CLOCK[0], step: int = CLOCK[1]) -> np.ndarray:
+    return np.array([seed, step], np.uint64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elementwise(Case):
+    """unary, unary_backward or binary, with one of their functions."""
+
+    shape: Shape
+    function: str
+
+    def arguments(self, rng, dtype, *, integers=False):
+        a, b = (3 * draw(rng, self.shape, dtype, integers) for _ in range(2))
+        if self.operation == "unary_backward":
+            out = np.empty_like(b)
+            reference.unary(out, b, function=self.function)
+            b = out
+        inputs = [a] if self.operation == "unary" else [a, b]
+        return Arguments([unwritten(self.shape, dtype)], inputs, {"function": self.function})
+
+    def tolerance(self, arguments, expected, dtype, function_ulps):
+        if self.function == "relu":
+            return [0.0]
+        if self.operation == "unary":
+            return [ulps(expected[0], function_ulps, dtype)]
+        u = roundoff(dtype)
+        if self.operation == "unary_backward" and self.function == "tanh":
+            dy, y = arguments.inputs  # y^2 is rounded before 1 - y^2, which may cancel
+            return [np.abs(dy) * u * y * y + 3 * u * np.abs(expected[0])]
+        roundings = 3 if self.operation == "unary_backward" else 1
+        return [roundings * u * np.abs(expected[0])]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Join(Case):
+    """concatenate or split: copies."""
+
+    shapes: tuple[Shape, ...]
+    axis: int
+
+    def arguments(self, rng, dtype, *, integers=False):
+        whole = list(self.shapes[0])
+        whole[self.axis] = sum(shape[self.axis] for shape in self.shapes)
+        params = {"axis": self.axis}
+        if self.operation == "concatenate":
+            xs = [draw(rng, shape, dtype, integers) for shape in self.shapes]
+            return Arguments([unwritten(tuple(whole), dtype)], [xs], params)
+        dxs = [unwritten(shape, dtype) for shape in self.shapes]
+        return Arguments([dxs], [draw(rng, tuple(whole), dtype, integers)], params)
+
+    def tolerance(self, arguments, expected, dtype, function_ulps):
+        return [mapped(np.zeros_like, out) for out in expected]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean(Case):
+    """weighted_mean or mean_update over rows."""
+
+    rows: int
+    weights: bool = True
+    count_rows: bool = False  # of mean_update
+
+    @property
+    def terms(self):
+        return self.rows + 1
+
+    def arguments(self, rng, dtype, *, integers=False):
+        values = draw(rng, (self.rows,), dtype, integers)
+        weights = rng.uniform(0.5, 2, self.rows).astype(dtype) if self.weights else None
+        if self.operation == "weighted_mean":
+            return Arguments([unwritten((1,), dtype)], [values, weights], {})
+        state = np.array([3.25, 4.5])  # float64 whatever the dtype of the values
+        return Arguments([state], [values, weights], {"count_rows": self.count_rows})
+
+    def tolerance(self, arguments, expected, dtype, function_ulps):
+        if self.operation == "weighted_mean":
+            return super().tolerance(arguments, expected, dtype, function_ulps)
+        values, weights = arguments.inputs
+        weights = np.ones_like(values) if weights is None else weights
+        sums = arguments.outputs[0] + [np.abs(values * weights).sum(), weights.sum()]
+        return [(self.terms + 2) * roundoff(np.float64) * sums]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropout(Case):
+    """dropout_forward or dropout_backward."""
+
+    shape: Shape
+    rate: float
+    stream: int = 3
+    step: int = CLOCK[1]
+
+    def arguments(self, rng, dtype, *, integers=False):
+        a = draw(rng, self.shape, dtype, integers)
+        params = {"rate": self.rate}
+        if self.operation == "dropout_backward":
+            mask = rng.integers(0, 2, self.shape).astype(np.uint8)
+            return Arguments([unwritten(self.shape, dtype)], [a, mask], params)
+        outputs = [unwritten(self.shape, dtype), unwritten(self.shape, np.uint8)]
+        inputs = [a, clock(step=self.step)]
+        return Arguments(outputs, inputs, params | {"stream": self.stream})
+
+    def tolerance(self, arguments, expected, dtype, function_ulps):
+        # 1 / (1 - rate) is rounded, then the product.
+        return [2 * roundoff(dtype) * np.abs(expected[0]), 0.0][: len(expected)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw(Case):
+    """random_uniform, with low and high in a and b, or random_normal, with mean and stddev."""
+
+    shape: Shape
+    a: float
+    b: float
+    truncated: bool = False
+    stream: int = 7
+    step: int = CLOCK[1]
+
+    def arguments(self, rng, dtype, *, integers=False):
+        if self.operation == "random_uniform":
+            params = {"low": self.a, "high": self.b}
+        else:
+            params = {"mean": self.a, "stddev": self.b, "truncated": self.truncated}
+        inputs = [clock(step=self.step)]
+        return Arguments([unwritten(self.shape, dtype)], inputs, params | {"stream": self.stream})
+
+    def tolerance(self, arguments, expected, dtype, function_ulps):
+        u = roundoff(dtype)
+        if self.operation == "random_uniform":
+            # low, high - low, their product with the exact word, the sum: a rounding each.
+            return [3 * u * (abs(self.a) + np.abs(expected[0] - self.a)) + u * np.abs(expected[0])]
+        # Computed in float64 (|z| < 8.6, the angle of the cosine is rounded too: under
+        # 2^-46), then rounded to the dtype once.
+        return [u * np.abs(expected[0]) + 2.0**-46 * (abs(self.a) + abs(self.b))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sgd(Case):
+    """sgd_update of arrays of these shapes."""
+
+    operation: str = "sgd_update"
+    shapes: tuple[Shape, ...]
+    momentum: float | None = None
+    nesterov: bool = False
+    rate: float = 0.0123
+
+    def arguments(self, rng, dtype, *, integers=False):
+        weights, velocities, gradients = (
+            [draw(rng, shape, dtype, integers) for shape in self.shapes] for _ in range(3)
+        )
+        rate = np.array([self.rate])
+        if self.momentum is None:
+            return Arguments([weights, None], [gradients, rate], {})
+        params = {"momentum": self.momentum, "nesterov": self.nesterov}
+        return Arguments([weights, velocities], [gradients, rate], params)
+
+    def tolerance(self, arguments, expected, dtype, function_ulps):
+        u = roundoff(dtype)
+        mu = self.momentum or 0.0
+        of_weights, of_velocities = [], []
+        for n, g in enumerate(arguments.inputs[0]):
+            v = 0 if expected[1] is None else np.abs(arguments.outputs[1][n])
+            new = mu * v + self.rate * np.abs(g)  # at least |new velocity|
+            of_velocity = 3 * u * new  # each product has two roundings, the sum one
+            step = mu * new + self.rate * np.abs(g) if self.nesterov else new
+            of_step = of_velocity + 3 * u * step
+            of_velocities.append(of_velocity)
+            of_weights.append(of_step + u * np.abs(expected[0][n]))
+        return [of_weights, None if expected[1] is None else of_velocities]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(Case):
+    """adam_update of arrays of these shapes, in step t."""
+
+    operation: str = "adam_update"
+    shapes: tuple[Shape, ...]
+    t: int = 1
+    rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+    def arguments(self, rng, dtype, *, integers=False):
+        weights, moments, gradients = (
+            [draw(rng, shape, dtype, integers) for shape in self.shapes] for _ in range(3)
+        )
+        variances = [np.square(draw(rng, shape, dtype, integers)) for shape in self.shapes]
+        params = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        inputs = [gradients, np.array([self.rate]), np.array([self.t], np.int64)]
+        return Arguments([weights, moments, variances], inputs, params)
+
+    def tolerance(self, arguments, expected, dtype, function_ulps):
+        u = roundoff(dtype)
+        step = self.rate * np.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
+        bounds: list[list[np.ndarray]] = [[], [], []]
+        for n, g in enumerate(arguments.inputs[0]):
+            m, v = arguments.outputs[1][n], arguments.outputs[2][n]
+            w_new, m_new, v_new = (expected[slot][n] for slot in range(3))
+            # Either m + (1 - beta)(g - m) or beta m + (1 - beta) g: no term is rounded more
+            # than three times (four for v, with g squared), and none is larger than this.
+            of_m = 3 * u * (np.abs(m) + (1 - self.beta_1) * (np.abs(g) + np.abs(m)))
+            of_v = 4 * u * (v + (1 - self.beta_2) * (g * g + v))
+            root = np.sqrt(v_new) + self.epsilon
+            of_root = np.sqrt(v_new + of_v) - np.sqrt(np.maximum(v_new - of_v, 0)) + 3 * u * root
+            change = step * np.abs(m_new) / root
+            of_change = step * of_m / root + change * (of_root / root + 4 * u)
+            bounds[0].append(of_change + u * np.abs(w_new))
+            bounds[1].append(of_m)
+            bounds[2].append(of_v)
+        return bounds

@@ -1,0 +1,60 @@
+"""The back ends under test: each at every SIMD level, in every dtype."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cnnlite.kernels.native import dispatch
+
+# What each back end must hold; the reference serves what is not listed.
+CYTHON = (
+    "matmul",
+    "bias_gradient",
+    "conv2d_forward",
+    "conv2d_backward_input",
+    "conv2d_backward_weight",
+    "maxpool2d_forward",
+    "maxpool2d_backward",
+    "averagepool2d_forward",
+    "averagepool2d_backward",
+)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A back end, the SIMD level it runs at ("plain" if it has none), and a dtype."""
+
+    backend: str
+    level: str
+    dtype: str
+
+    def __str__(self) -> str:
+        return f"{self.backend}-{self.level}-{self.dtype}"
+
+    @staticmethod
+    def dtypes(backend: str) -> tuple[str, ...]:
+        return importlib.import_module(f"cnnlite.kernels.{backend}").DTYPES
+
+    def kernels(self) -> dict[str, Callable[..., None]]:
+        """Return the functions that this back end itself holds, by operation."""
+        return importlib.import_module(f"cnnlite.kernels.{self.backend}").KERNELS
+
+    def use(self) -> None:
+        """Switch to the SIMD level; tests/conftest.py switches back."""
+        if self.level != "plain":
+            dispatch.set_level(self.level)
+
+
+def places() -> list[tuple[str, str]]:
+    """Return (back end, level) of all that this machine can run."""
+    return [*(("native", level) for level in dispatch.levels()), ("cython", "plain")]
+
+
+def variants() -> list[Variant]:
+    return [
+        Variant(backend, level, dtype)
+        for backend, level in places()
+        for dtype in Variant.dtypes(backend)
+    ]

@@ -1,0 +1,201 @@
+"""Every backward kernel of the reference against central differences, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from bench.case import unwritten
+from bench.elements import clock
+from bench.rows import WITH_LABELS, softmax
+from bench.windows import output_size, same
+from cnnlite.kernels import reference
+
+Loss = Callable[[], float]
+
+
+def numeric(loss: Loss, x: np.ndarray) -> np.ndarray:
+    """Return d loss / d x, element by element: (loss(x + h) - loss(x - h)) / 2h."""
+    gradient, h = np.empty_like(x), 1e-5
+    for i in np.ndindex(x.shape):
+        kept = x[i]
+        x[i] = kept + h
+        above = loss()
+        x[i] = kept - h
+        below = loss()
+        x[i] = kept
+        gradient[i] = (above - below) / (2 * h)
+    return gradient
+
+
+def assert_gradient(analytic: np.ndarray, loss: Loss, x: np.ndarray) -> None:
+    n = numeric(loss, x)
+    norm = np.linalg.norm
+    assert norm(n) > 0
+    assert norm(analytic - n) / (norm(analytic) + norm(n)) < 1e-6
+
+
+def projected(forward: Callable[[np.ndarray], None], y: np.ndarray, r: np.ndarray) -> Loss:
+    """Return the number ``sum r * forward()``, whose gradient to the output is r."""
+
+    def loss() -> float:
+        forward(y)
+        return float((y * r).sum())
+
+    return loss
+
+
+@pytest.mark.parametrize("function", ["relu", "sigmoid", "tanh"])
+def test_unary(function: str, rng: np.random.Generator):
+    x = rng.uniform(0.1, 2, (3, 5)) * rng.choice([-1, 1], (3, 5))  # away from relu's kink
+    y, dy, dx = np.empty_like(x), rng.standard_normal(x.shape), unwritten(x.shape, x.dtype)
+    loss = projected(lambda y: reference.unary(y, x, function=function), y, dy)
+    loss()
+    reference.unary_backward(dx, dy, y, function=function)
+    assert_gradient(dx, loss, x)
+
+
+def test_softmax(rng: np.random.Generator):
+    x, dy = rng.standard_normal((3, 5)), rng.standard_normal((3, 5))
+    y, dx = np.empty_like(x), unwritten(x.shape, x.dtype)
+    loss = projected(lambda y: reference.softmax_forward(y, x), y, dy)
+    loss()
+    reference.softmax_backward(dx, dy, y)
+    assert_gradient(dx, loss, x)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "softmax_crossentropy",
+        "sparse_softmax_crossentropy",
+        "categorical_crossentropy",
+        "sparse_categorical_crossentropy",
+        "sigmoid_crossentropy",
+        "binary_crossentropy",
+        "mean_squared_error",
+    ],
+)
+def test_loss(name: str, weighted: bool, rng: np.random.Generator):
+    """The gradient is that of the batch's weighted mean."""
+    rows, classes = 4, 5
+    weights = rng.uniform(0.5, 2, rows) if weighted else None
+    target = rng.uniform(0, 1, (rows, classes))
+    if f"{name}_forward" in WITH_LABELS:
+        target = np.array([0, 4, 2, 2], np.int32)
+    x = rng.standard_normal((rows, classes))
+    if name in ("categorical_crossentropy", "sparse_categorical_crossentropy"):
+        x = softmax(x)
+    if name == "binary_crossentropy":
+        x = rng.uniform(0.1, 0.9, (rows, classes))
+    each, p, mean = np.empty(rows), np.empty((rows, classes)), np.empty(1)
+    outputs = [each, p] if "softmax" in name else [each]
+
+    def loss() -> float:
+        getattr(reference, f"{name}_forward")(*outputs, x, target)
+        reference.weighted_mean(mean, each, weights)
+        return float(mean[0])
+
+    loss()
+    kept = p.copy() if "softmax" in name else x
+    dx = unwritten(x.shape, x.dtype)
+    getattr(reference, f"{name}_backward")(dx, kept, target, weights)
+    assert_gradient(dx, loss, x)
+
+
+@pytest.mark.parametrize("transpose_a", [False, True])
+@pytest.mark.parametrize("transpose_b", [False, True])
+def test_matmul(transpose_a: bool, transpose_b: bool, rng: np.random.Generator):
+    """A dense layer's gradients: dA = dY op(B)^T, dB = op(A)^T dY, and the bias's."""
+    a = rng.standard_normal((4, 3) if transpose_a else (3, 4))
+    b = rng.standard_normal((2, 4) if transpose_b else (4, 2))
+    bias, dy, y = rng.standard_normal(2), rng.standard_normal((3, 2)), np.empty((3, 2))
+    flags = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+    loss = projected(lambda y: reference.matmul(y, a, b, bias, **flags), y, dy)
+    da, db, dbias = (unwritten(v.shape, v.dtype) for v in (a, b, bias))
+    if transpose_a:
+        reference.matmul(da, b, dy, None, transpose_a=transpose_b, transpose_b=True)
+    else:
+        reference.matmul(da, dy, b, None, transpose_b=not transpose_b)
+    if transpose_b:
+        reference.matmul(db, dy, a, None, transpose_a=True, transpose_b=transpose_a)
+    else:
+        reference.matmul(db, a, dy, None, transpose_a=not transpose_a)
+    reference.bias_gradient(dbias, dy)
+    for gradient, x in ((da, a), (db, b), (dbias, bias)):
+        assert_gradient(gradient, loss, x)
+
+
+GEOMETRIES = {
+    "plain": {},
+    "same": {"padding": same((5, 6), (3, 2))},
+    "strides": {"strides": (2, 3), "padding": ((0, 1), (2, 0))},
+    "sparse": {"strides": (4, 3)},
+    "dilation": {"dilation": (2, 1), "padding": ((1, 1), (0, 0))},
+    "groups": {"groups": 2, "strides": (1, 2)},
+    "depthwise": {"groups": 4},
+}
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_conv2d(geometry: str, rng: np.random.Generator):
+    params = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
+    params |= GEOMETRIES[geometry]
+    out = output_size((5, 6), (3, 2), params["strides"], params["padding"], params["dilation"])
+    x, dy = rng.standard_normal((2, 5, 6, 4)), rng.standard_normal((2, *out, 4))
+    w, bias = rng.standard_normal((3, 2, 4 // params["groups"], 4)), rng.standard_normal(4)
+    y = np.empty_like(dy)
+    loss = projected(lambda y: reference.conv2d_forward(y, x, w, bias, **params), y, dy)
+    dx, dw, db = (unwritten(v.shape, v.dtype) for v in (x, w, bias))
+    reference.conv2d_backward_input(dx, dy, w, **params)
+    reference.conv2d_backward_weight(dw, db, dy, x, **params)
+    for gradient, v in ((dx, x), (dw, w), (db, bias)):
+        assert_gradient(gradient, loss, v)
+
+
+@pytest.mark.parametrize("kind", ["max", "average"])
+@pytest.mark.parametrize(
+    ("pool_size", "strides", "padding"),
+    [
+        ((2, 2), (2, 2), ((0, 0), (0, 0))),
+        ((3, 2), (1, 2), ((1, 1), (0, 1))),
+        ((2, 2), (3, 3), ((0, 0), (1, 0))),
+    ],
+)
+def test_pooling(kind: str, pool_size, strides, padding, rng: np.random.Generator):
+    params = {"pool_size": pool_size, "strides": strides, "padding": padding}
+    out = output_size((5, 6), pool_size, strides, padding, (1, 1))
+    # A permutation: no two values are closer than h, so no maximum changes hands.
+    x = rng.permutation(2 * 5 * 6 * 3).reshape(2, 5, 6, 3) / 100.0
+    dy = rng.standard_normal((2, *out, 3))
+    y, dx, argmax = np.empty_like(dy), unwritten(x.shape, x.dtype), np.empty(dy.shape, np.uint8)
+    if kind == "max":
+        loss = projected(lambda y: reference.maxpool2d_forward(y, argmax, x, **params), y, dy)
+        loss()
+        reference.maxpool2d_backward(dx, dy, argmax, **params)
+    else:
+        loss = projected(lambda y: reference.averagepool2d_forward(y, x, **params), y, dy)
+        reference.averagepool2d_backward(dx, dy, **params)
+    assert_gradient(dx, loss, x)
+
+
+def test_dropout(rng: np.random.Generator):
+    x, dy = rng.standard_normal((6, 5)), rng.standard_normal((6, 5))
+    y, mask, dx = np.empty_like(x), np.empty(x.shape, np.uint8), unwritten(x.shape, x.dtype)
+    params = {"rate": 0.4, "stream": 1}
+    loss = projected(lambda y: reference.dropout_forward(y, mask, x, clock(), **params), y, dy)
+    loss()
+    reference.dropout_backward(dx, dy, mask, rate=0.4)
+    assert_gradient(dx, loss, x)
+
+
+def test_concatenate(rng: np.random.Generator):
+    xs = [rng.standard_normal((2, n, 3)) for n in (1, 3, 2)]
+    dy, y = rng.standard_normal((2, 6, 3)), np.empty((2, 6, 3))
+    dxs = [unwritten(x.shape, x.dtype) for x in xs]
+    reference.split(dxs, dy, axis=1)
+    for dx, x in zip(dxs, xs, strict=True):
+        assert_gradient(dx, projected(lambda y: reference.concatenate(y, xs, axis=1), y, dy), x)

@@ -1,0 +1,496 @@
+"""Every operation once more, as plain loops over numbers, in float64.
+
+Written from the formulas of the papers and of the Keras documentation, never
+from the package's code, so that both can only be wrong in the same way if both
+authors misread the same page.  The call is that of the kernels: outputs first,
+then inputs, then parameters.  Nothing here is fast.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+
+NAN, INFINITY = math.nan, math.inf
+
+
+def exp(x: float) -> float:
+    return INFINITY if x > 709.0 else math.exp(x)
+
+
+def log(x: float) -> float:
+    return -INFINITY if x == 0 else math.log(x)
+
+
+def relu(x: float) -> float:
+    if math.isnan(x):
+        return x
+    return x if x > 0 else 0.0
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + exp(-x))
+
+
+ACTIVATIONS = {None: lambda x: x, "relu": relu, "sigmoid": sigmoid, "tanh": math.tanh}
+
+
+def store(out: np.ndarray, index: object, value: float, accumulate: bool) -> None:
+    out[index] = out[index] + value if accumulate else value
+
+
+# Matrix products
+
+
+def matmul(
+    y, a, b, bias, *, transpose_a=False, transpose_b=False, activation=None, accumulate=False
+):
+    depth = a.shape[0] if transpose_a else a.shape[1]
+    for m, n in np.ndindex(y.shape):
+        total = 0.0 if bias is None else float(bias[n])
+        for k in range(depth):
+            total += float(a[k, m] if transpose_a else a[m, k]) * float(
+                b[n, k] if transpose_b else b[k, n]
+            )
+        store(y, (m, n), ACTIVATIONS[activation](total), accumulate)
+
+
+def bias_gradient(db, dy, *, accumulate=False):
+    for f in range(dy.shape[1]):
+        store(db, f, sum(float(dy[r, f]) for r in range(dy.shape[0])), accumulate)
+
+
+# Convolution: y[n, oh, ow, f] = bias[f] + sum x[n, oh S + i D - P, ow S + j D - P, c] w[i, j, c, f]
+
+
+def conv_products(y_shape, x_shape, w_shape, strides, padding, dilation, groups):
+    """Yield (index of y, index of x, index of w) of every product in a convolution."""
+    filters = w_shape[3] // groups  # of one group
+    for n, oh, ow, f in np.ndindex(*y_shape):
+        for i, j, c in np.ndindex(*w_shape[:3]):
+            h = oh * strides[0] + i * dilation[0] - padding[0][0]
+            w = ow * strides[1] + j * dilation[1] - padding[1][0]
+            if 0 <= h < x_shape[1] and 0 <= w < x_shape[2]:
+                channel = (f // filters) * w_shape[2] + c
+                yield (n, oh, ow, f), (n, h, w, channel), (i, j, c, f)
+
+
+def conv2d_forward(y, x, w, bias, *, strides, padding, dilation, groups, activation=None):
+    total = np.zeros(y.shape)
+    for o, p, q in conv_products(y.shape, x.shape, w.shape, strides, padding, dilation, groups):
+        total[o] += x[p] * w[q]
+    for o in np.ndindex(y.shape):
+        y[o] = ACTIVATIONS[activation](total[o] + (0.0 if bias is None else bias[o[3]]))
+
+
+def conv2d_backward_input(dx, dy, w, *, strides, padding, dilation, groups, accumulate=False):
+    total = np.zeros(dx.shape)
+    for o, p, q in conv_products(dy.shape, dx.shape, w.shape, strides, padding, dilation, groups):
+        total[p] += dy[o] * w[q]
+    for p in np.ndindex(dx.shape):
+        store(dx, p, total[p], accumulate)
+
+
+def conv2d_backward_weight(dw, db, dy, x, *, strides, padding, dilation, groups, accumulate=False):
+    total = np.zeros(dw.shape)
+    for o, p, q in conv_products(dy.shape, x.shape, dw.shape, strides, padding, dilation, groups):
+        total[q] += dy[o] * x[p]
+    for q in np.ndindex(dw.shape):
+        store(dw, q, total[q], accumulate)
+    if db is not None:
+        for f in range(dy.shape[3]):
+            store(db, f, sum(dy[o] for o in np.ndindex(dy.shape) if o[3] == f), accumulate)
+
+
+# Pooling
+
+
+def window(o, pool_size, strides, padding, image):
+    """Return (place in the window, row, column) of the pixels in output o's window."""
+    places = []
+    for i, j in np.ndindex(*pool_size):
+        h = o[1] * strides[0] + i - padding[0][0]
+        w = o[2] * strides[1] + j - padding[1][0]
+        if 0 <= h < image[0] and 0 <= w < image[1]:
+            places.append((i * pool_size[1] + j, h, w))
+    return places
+
+
+def maxpool2d_forward(y, argmax, x, *, pool_size, strides, padding):
+    for o in np.ndindex(y.shape):
+        best, winner = -INFINITY, None
+        for place, h, w in window(o, pool_size, strides, padding, x.shape[1:3]):
+            value = float(x[o[0], h, w, o[3]])
+            if math.isnan(value):
+                best, winner = value, place
+                break
+            if winner is None or value > best:
+                best, winner = value, place
+        y[o], argmax[o] = best, winner
+
+
+def maxpool2d_backward(dx, dy, argmax, *, pool_size, strides, padding, accumulate=False):
+    total = np.zeros(dx.shape)
+    for o in np.ndindex(dy.shape):
+        for place, h, w in window(o, pool_size, strides, padding, dx.shape[1:3]):
+            if place == argmax[o]:
+                total[o[0], h, w, o[3]] += dy[o]
+    for p in np.ndindex(dx.shape):
+        store(dx, p, total[p], accumulate)
+
+
+def averagepool2d_forward(y, x, *, pool_size, strides, padding):
+    for o in np.ndindex(y.shape):
+        places = window(o, pool_size, strides, padding, x.shape[1:3])
+        y[o] = sum(float(x[o[0], h, w, o[3]]) for _, h, w in places) / len(places)
+
+
+def averagepool2d_backward(dx, dy, *, pool_size, strides, padding, accumulate=False):
+    total = np.zeros(dx.shape)
+    for o in np.ndindex(dy.shape):
+        places = window(o, pool_size, strides, padding, dx.shape[1:3])
+        for _, h, w in places:
+            total[o[0], h, w, o[3]] += dy[o] / len(places)
+    for p in np.ndindex(dx.shape):
+        store(dx, p, total[p], accumulate)
+
+
+# Element by element
+
+
+def unary(y, x, *, function):
+    for i in np.ndindex(x.shape):
+        y[i] = ACTIVATIONS[function](float(x[i]))
+
+
+def unary_backward(dx, dy, y, *, function, accumulate=False):
+    for i in np.ndindex(y.shape):
+        d, out = float(dy[i]), float(y[i])
+        gradient = {
+            "relu": out if math.isnan(out) else d if out > 0 else 0.0,
+            "sigmoid": d * out * (1 - out),
+            "tanh": d * (1 - out) * (1 + out),
+        }[function]
+        store(dx, i, gradient, accumulate)
+
+
+def binary(y, a, b, *, function):
+    for i in np.ndindex(a.shape):
+        left, right = float(a[i]), float(b[i])
+        y[i] = {"add": left + right, "subtract": left - right, "multiply": left * right}[function]
+
+
+def concatenate(y, xs, *, axis):
+    start = 0
+    for x in xs:
+        for i in np.ndindex(x.shape):
+            y[(*i[:axis], i[axis] + start, *i[axis + 1 :])] = x[i]
+        start += x.shape[axis]
+
+
+def split(dxs, dy, *, axis, accumulate=False):
+    start = 0
+    for dx in dxs:
+        for i in np.ndindex(dx.shape):
+            store(dx, i, dy[(*i[:axis], i[axis] + start, *i[axis + 1 :])], accumulate)
+        start += dx.shape[axis]
+
+
+# Softmax and losses
+
+
+def softmax(row):
+    if any(math.isnan(z) for z in row):
+        return [NAN] * len(row)
+    largest = max(row)
+    if math.isinf(largest):
+        return [NAN] * len(row)
+    powers = [exp(z - largest) for z in row]
+    return [e / sum(powers) for e in powers]
+
+
+def log_softmax(row):
+    """z_k - log sum_j exp z_j, exact where exp z_k alone would vanish."""
+    if any(math.isnan(p) for p in softmax(row)):
+        return [NAN] * len(row)
+    largest = max(row)
+    return [z - largest - log(sum(exp(v - largest) for v in row)) for z in row]
+
+
+def softmax_forward(y, x):
+    for r in range(len(x)):
+        y[r] = softmax([float(v) for v in x[r]])
+
+
+def softmax_backward(dx, dy, y, *, accumulate=False):
+    # The Jacobian of softmax: dy_k / dx_j = y_k (delta_kj - y_j).
+    for r, k in np.ndindex(dy.shape):
+        gradient = sum(
+            dy[r, j] * y[r, j] * ((1.0 if j == k else 0.0) - y[r, k]) for j in range(dy.shape[1])
+        )
+        store(dx, (r, k), gradient, accumulate)
+
+
+def one_hot(labels, classes):
+    rows = []
+    for label in labels:
+        inside = 0 <= label < classes
+        rows.append([float(k == label) if inside else NAN for k in range(classes)])
+    return np.array(rows).reshape(len(labels), classes)
+
+
+def scaled(weights, r, rows):
+    """The factor of row r in the batch mean."""
+    return (1.0 if weights is None else float(weights[r])) / rows
+
+
+def times(t, value):
+    """t * value, where a class of probability 0 counts for nothing."""
+    return 0.0 if t == 0 else t * value
+
+
+def softmax_crossentropy_forward(loss, p, x, target):
+    softmax_forward(p, x)
+    for r in range(len(x)):
+        logs = log_softmax([float(v) for v in x[r]])
+        loss[r] = -sum(times(float(t), v) for t, v in zip(target[r], logs, strict=True))
+        if math.isnan(logs[0]):
+            loss[r] = NAN
+
+
+def softmax_crossentropy_backward(dx, p, target, weights, *, accumulate=False):
+    for r, k in np.ndindex(p.shape):
+        # d(-sum_j t_j log p_j) / dx_k = -sum_j t_j (delta_jk - p_k)
+        gradient = -sum(
+            target[r, j] * ((1.0 if j == k else 0.0) - p[r, k]) for j in range(p.shape[1])
+        )
+        store(dx, (r, k), gradient * scaled(weights, r, len(p)), accumulate)
+
+
+def sparse_softmax_crossentropy_forward(loss, p, x, labels):
+    softmax_crossentropy_forward(loss, p, x, one_hot(labels, x.shape[1]))
+
+
+def sparse_softmax_crossentropy_backward(dx, p, labels, weights, *, accumulate=False):
+    softmax_crossentropy_backward(
+        dx, p, one_hot(labels, p.shape[1]), weights, accumulate=accumulate
+    )
+
+
+LOW, HIGH = 1e-7, 1 - 1e-7  # Keras clips probabilities to this interval
+
+
+def clip(p: float) -> float:
+    return p if math.isnan(p) else min(max(p, LOW), HIGH)
+
+
+def clip_derivative(p: float) -> float:
+    return p if math.isnan(p) else float(LOW <= p <= HIGH)
+
+
+def categorical_crossentropy_forward(loss, p, target):
+    for r in range(len(p)):
+        loss[r] = -sum(float(target[r, k]) * log(clip(float(p[r, k]))) for k in range(p.shape[1]))
+
+
+def categorical_crossentropy_backward(dp, p, target, weights, *, accumulate=False):
+    for r, k in np.ndindex(p.shape):
+        q = float(p[r, k])
+        gradient = -float(target[r, k]) / clip(q) * clip_derivative(q)
+        store(dp, (r, k), gradient * scaled(weights, r, len(p)), accumulate)
+
+
+def sparse_categorical_crossentropy_forward(loss, p, labels):
+    categorical_crossentropy_forward(loss, p, one_hot(labels, p.shape[1]))
+
+
+def sparse_categorical_crossentropy_backward(dp, p, labels, weights, *, accumulate=False):
+    categorical_crossentropy_backward(
+        dp, p, one_hot(labels, p.shape[1]), weights, accumulate=accumulate
+    )
+
+
+def row_means(values):
+    """Return the mean of every row of a dict {(row, column): value}."""
+    rows: dict[int, list[float]] = {}
+    for (r, _), value in values.items():
+        rows.setdefault(r, []).append(value)
+    return {r: sum(row) / len(row) for r, row in rows.items()}
+
+
+def sigmoid_crossentropy_forward(loss, x, target):
+    each = {}
+    for i in np.ndindex(x.shape):
+        z, t = float(x[i]), float(target[i])
+        each[i] = (z if math.isnan(z) else max(z, 0.0)) - z * t + math.log1p(exp(-abs(z)))
+    for r, mean in row_means(each).items():
+        loss[r] = mean
+
+
+def sigmoid_crossentropy_backward(dx, x, target, weights, *, accumulate=False):
+    for r, k in np.ndindex(x.shape):
+        gradient = (sigmoid(float(x[r, k])) - target[r, k]) / x.shape[1]
+        store(dx, (r, k), gradient * scaled(weights, r, len(x)), accumulate)
+
+
+def binary_crossentropy_forward(loss, p, target):
+    each = {}
+    for i in np.ndindex(p.shape):
+        q, t = clip(float(p[i])), float(target[i])
+        each[i] = -(t * log(q) + (1 - t) * math.log1p(-q))
+    for r, mean in row_means(each).items():
+        loss[r] = mean
+
+
+def binary_crossentropy_backward(dp, p, target, weights, *, accumulate=False):
+    for r, k in np.ndindex(p.shape):
+        inside, q, t = clip_derivative(float(p[r, k])), clip(float(p[r, k])), float(target[r, k])
+        gradient = q + t  # NaN if one of them is
+        if not math.isnan(gradient):  # in fractions, as the difference cancels
+            one, q_, t_ = Fraction(1), Fraction(q), Fraction(t)
+            gradient = float((one - t_) / (one - q_) - t_ / q_) * inside / p.shape[1]
+        store(dp, (r, k), gradient * scaled(weights, r, len(p)), accumulate)
+
+
+def mean_squared_error_forward(loss, x, target):
+    each = {i: (float(x[i]) - float(target[i])) ** 2 for i in np.ndindex(x.shape)}
+    for r, mean in row_means(each).items():
+        loss[r] = mean
+
+
+def mean_squared_error_backward(dx, x, target, weights, *, accumulate=False):
+    for r, k in np.ndindex(x.shape):
+        gradient = 2 * (float(x[r, k]) - float(target[r, k])) / x.shape[1]
+        store(dx, (r, k), gradient * scaled(weights, r, len(x)), accumulate)
+
+
+# Metrics
+
+
+def weighted_mean(y, values, weights):
+    total = sum(float(v) * scaled(weights, r, 1) for r, v in enumerate(values))
+    y[0] = total / len(values) if len(values) else 0.0
+
+
+def mean_update(state, values, weights, *, count_rows=False):
+    for r, v in enumerate(values):
+        weight = scaled(weights, r, 1)
+        state[0] += weight * float(v)
+        state[1] += 1.0 if count_rows else weight
+
+
+def first_maximum(row):
+    return next(k for k, v in enumerate(row) if v == max(row))
+
+
+def sparse_categorical_accuracy(matches, p, labels):
+    for r, row in enumerate(p.tolist()):
+        invalid = any(math.isnan(v) for v in row)
+        matches[r] = 0.0 if invalid else float(first_maximum(row) == labels[r])
+
+
+def categorical_accuracy(matches, p, target):
+    for r, (row, wanted) in enumerate(zip(p.tolist(), target.tolist(), strict=True)):
+        invalid = any(math.isnan(v) for v in row + wanted)
+        matches[r] = 0.0 if invalid else float(first_maximum(row) == first_maximum(wanted))
+
+
+def binary_accuracy(matches, p, target, *, threshold):
+    for r, (row, wanted) in enumerate(zip(p.tolist(), target.tolist(), strict=True)):
+        hits = [
+            (v > threshold) == (t > threshold) and not math.isnan(v)
+            for v, t in zip(row, wanted, strict=True)
+        ]
+        matches[r] = sum(hits) / len(hits)
+
+
+# Random numbers (Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3)
+
+
+def philox(counter, key):
+    """Philox4x32-10: four words of a counter of four words and a key of two."""
+    (a, b, c, d), (k, m) = counter, key
+    for _ in range(10):
+        left, right = 0xD2511F53 * a, 0xCD9E8D57 * c
+        a, b, c, d = (
+            (right >> 32) ^ b ^ k,
+            right & 0xFFFFFFFF,
+            (left >> 32) ^ d ^ m,
+            left & 0xFFFFFFFF,
+        )
+        k, m = (k + 0x9E3779B9) & 0xFFFFFFFF, (m + 0xBB67AE85) & 0xFFFFFFFF
+    return a, b, c, d
+
+
+def block(number, clock, stream, step=None):
+    seed, now = int(clock[0]), int(clock[1])
+    step = now if step is None else step
+    return philox(
+        (number & 0xFFFFFFFF, number >> 32, stream, step & 0xFFFFFFFF),
+        (seed & 0xFFFFFFFF, seed >> 32),
+    )
+
+
+def words(size, clock, stream):
+    blocks = (block(number, clock, stream) for number in range(-(-size // 4)))
+    return list(itertools.islice(itertools.chain.from_iterable(blocks), size))
+
+
+def dropout_forward(y, mask, x, clock, *, rate, stream):
+    limit = min(math.floor(rate * 2**32 + 0.5), 2**32 - 1)
+    for i, word in zip(np.ndindex(x.shape), words(x.size, clock, stream), strict=True):
+        kept = word >= limit
+        mask[i] = kept
+        y[i] = float(x[i]) / (1 - rate) if kept else 0.0
+
+
+def dropout_backward(dx, dy, mask, *, rate, accumulate=False):
+    for i in np.ndindex(dy.shape):
+        store(dx, i, float(dy[i]) / (1 - rate) if mask[i] else 0.0, accumulate)
+
+
+def random_uniform(y, clock, *, low, high, stream):
+    for i, word in zip(np.ndindex(y.shape), words(y.size, clock, stream), strict=True):
+        y[i] = low + (word >> 8) / 2**24 * (high - low)
+
+
+def random_normal(y, clock, *, mean, stddev, truncated, stream):
+    for e, i in enumerate(np.ndindex(y.shape)):
+        for attempt in range(64):
+            a, b, c, d = block(e, clock, stream, int(clock[1]) * 64 + attempt)
+            u1 = (((a << 32 | b) >> 11) + 1) / 2**53
+            u2 = ((c << 32 | d) >> 11) / 2**53
+            z = math.sqrt(-2 * math.log(u1)) * math.cos(2 * math.pi * u2)
+            if not truncated or abs(z) <= 2:
+                break
+        y[i] = mean + stddev * z
+
+
+# Optimizers
+
+
+def sgd_update(weights, velocities, gradients, rate, *, momentum=0.0, nesterov=False):
+    lr = float(rate[0])
+    for n, (w, g) in enumerate(zip(weights, gradients, strict=True)):
+        for i in np.ndindex(w.shape):
+            if velocities is None:
+                w[i] -= lr * g[i]
+                continue
+            velocity = momentum * velocities[n][i] - lr * g[i]
+            velocities[n][i] = velocity
+            w[i] += momentum * velocity - lr * g[i] if nesterov else velocity
+
+
+def adam_update(
+    weights, moments, variances, gradients, rate, iterations, *, beta_1, beta_2, epsilon
+):
+    lr, t = float(rate[0]), int(iterations[0])
+    for w, m, v, g in zip(weights, moments, variances, gradients, strict=True):
+        for i in np.ndindex(w.shape):
+            m[i] = beta_1 * m[i] + (1 - beta_1) * g[i]
+            v[i] = beta_2 * v[i] + (1 - beta_2) * g[i] ** 2
+            step = lr * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+            w[i] -= step * m[i] / (math.sqrt(v[i]) + epsilon)
