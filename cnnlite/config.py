@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from pathlib import Path
 
@@ -65,10 +66,10 @@ def checked_dtype(dtype: object, where: str) -> str:
 def checked_thread_count(value: object, where: str) -> int:
     """Return ``value`` as a number of threads, or raise an error that names ``where``."""
     try:
-        n = int(value)  # type: ignore[call-overload]
+        n = int(value) if isinstance(value, str) else operator.index(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         n = 0
-    if isinstance(value, float | bool) or not 1 <= n <= _MAX_THREADS:
+    if isinstance(value, bool) or not 1 <= n <= _MAX_THREADS:
         raise ValueError(
             f"{where}: not a number of threads. Got {value!r}. "
             f"Give an integer from 1 to {_MAX_THREADS}."

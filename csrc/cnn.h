@@ -21,6 +21,7 @@ enum cnn_function { CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH };
 
 /* Each family's header: its structs, what a tile is, and its list of kernels. */
 #include "elementwise.h"
+#include "join.h"
 #include "optimizers.h"
 #include "pool.h"
 #include "product.h"
@@ -33,7 +34,8 @@ enum cnn_function { CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH };
     CNN_ELEMENTWISE_KERNELS(X)                                                                     \
     CNN_ROWS_KERNELS(X)                                                                            \
     CNN_RANDOM_KERNELS(X)                                                                          \
-    CNN_OPTIMIZER_KERNELS(X)
+    CNN_OPTIMIZER_KERNELS(X)                                                                       \
+    CNN_JOIN_KERNELS(X)
 
 struct cnn_table {
     const char *level;       /* "baseline", "avx2" or "avx512" */

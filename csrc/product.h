@@ -1,10 +1,163 @@
-/* Matrix products and convolutions: one micro-kernel serves them all. */
+/* Matrix products and convolutions: one micro-kernel (kernels/tile.h) serves them all. */
 #ifndef CNN_PRODUCT_H
 #define CNN_PRODUCT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define CNN_PRODUCT_KERNELS(X)
+#define CNN_PRODUCT_KERNELS(X)                                                                     \
+    X(pack)                                                                                        \
+    X(matmul)                                                                                      \
+    X(correlate)                                                                                   \
+    X(weight_gradient)                                                                             \
+    X(sum_slices)
+
+/* pack: lay B out as panels of whole vectors, [panel][row][column], zeros after
+ * the last column.  B's rows are taps_h * taps_w blocks of len rows (a matrix: one
+ * block); row k, column n of block (i, j) is
+ *     b[i * tap_h + j * tap_w + k * row + n * column].
+ * Several matrices ("groups") lie `group` floats apart, packed ones `packed_group`.
+ * A panel never crosses a multiple of `block` columns.
+ * Tile = (group, block of rows, i, j): groups * len_blocks * taps_h * taps_w. */
+struct cnn_pack {
+    float *packed;
+    const float *b;
+    ptrdiff_t groups, group, packed_group;
+    ptrdiff_t taps_h, taps_w, tap_h, tap_w;
+    ptrdiff_t len, len_blocks, row, column;
+    ptrdiff_t n, block;
+};
+
+/* matmul: y = function(a @ b + bias), a[m * a_row + k * a_k].
+ * Tile = (slice of K, block of rows, block of columns): slices * row_blocks *
+ * column_blocks.  Slice s writes to y + s * slice (see sum_slices). */
+struct cnn_matmul {
+    float *y;          /* (m, n) at y_row floats from row to row */
+    const float *a;    /* (m, k) */
+    const float *b;    /* packed, or (k, n) where ldb is not 0 */
+    const float *bias; /* (n) or NULL */
+    ptrdiff_t m, n, k, y_row, a_row, a_k, ldb;
+    ptrdiff_t row_blocks, column_block, column_blocks, slices, slice;
+    int copy_rows; /* copy a tile's rows of a to scratch first */
+    int accumulate;
+    int function; /* enum cnn_function */
+};
+
+/* One axis of a convolution: output q, tap t looks at input q * stride + first +
+ * t * step; what lies outside 0..size-1 is zero. */
+struct cnn_window {
+    ptrdiff_t size, out, stride, taps, first, step;
+};
+
+/* Pixels in blocks: some images, some output rows of each. */
+struct cnn_blocks {
+    ptrdiff_t images, rows;
+};
+
+/* correlate: out[n, q, r] = function(bias + sum over taps of image[n, ...] @ weights).
+ * Forward: over x.  Gradient of the input: over dy, once per phase of the strides.
+ * Tile = (block of images, block of rows, block of filters). */
+struct cnn_correlate {
+    float *out;         /* pixel (n, q, r) at n * out_image + q * out_row + r * out_pixel */
+    const float *image; /* (images, h.size, w.size, channels) */
+    const float *packed; /* per group, (h.taps * w.taps * group_channels, group_filters) */
+    const float *bias;  /* (groups * group_filters) or NULL */
+    ptrdiff_t images, channels, groups, group_channels, group_filters, packed_group;
+    struct cnn_window h, w;
+    ptrdiff_t out_image, out_row, out_pixel;
+    struct cnn_blocks blocks;
+    ptrdiff_t filter_block; /* columns */
+    int accumulate;
+    int function; /* enum cnn_function */
+};
+
+/* weight_gradient: dw and db as sums over slices of the pixels' blocks, slice s
+ * into dw + s * dw_slice, db + s * db_slice (see sum_slices).
+ * Tile = (slice, block of dw's rows (tap, channel), block of filters). */
+struct cnn_weight_gradient {
+    float *dw;       /* (h.taps * w.taps * group_channels, filters) */
+    float *db;       /* (filters) or NULL */
+    const float *dy; /* (images, h.out, w.out, filters) */
+    const float *x;  /* (images, h.size, w.size, channels) */
+    ptrdiff_t images, channels, filters, groups, group_channels, group_filters;
+    struct cnn_window h, w;
+    struct cnn_blocks blocks;
+    ptrdiff_t slices, dw_slice, db_slice, row_blocks, filter_block;
+    int accumulate;
+};
+
+/* sum_slices: out = partial[0] + partial[1] + ..., in order.  Tile = `block` elements. */
+struct cnn_sum_slices {
+    float *out;
+    const float *partial; /* slice s at partial + s * slice */
+    ptrdiff_t size, slices, slice, block;
+    int accumulate;
+};
+
+static inline ptrdiff_t cnn_ceil_div(ptrdiff_t a, ptrdiff_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Floats from row to row of a copy of rows of k: no power of two. */
+static inline ptrdiff_t cnn_copied_row(ptrdiff_t k)
+{
+    return (k | 31) + 17;
+}
+
+static inline size_t cnn_matmul_scratch(const struct cnn_matmul *a)
+{
+    const ptrdiff_t rows = cnn_ceil_div(cnn_ceil_div(a->m, a->row_blocks), 12) * 12;
+    return a->copy_rows ? sizeof(float) * (size_t)(rows * cnn_copied_row(a->k)) : 0;
+}
+
+/* Is a frame of zeros needed around the image? */
+static inline int cnn_window_framed(const struct cnn_window *w)
+{
+    return w->taps > 0 && (w->first < 0 || (w->out - 1) * w->stride + w->first +
+                                                   (w->taps - 1) * w->step >=
+                                               w->size);
+}
+
+/* Input rows (columns) that `out` outputs look at. */
+static inline ptrdiff_t cnn_window_extent(const struct cnn_window *w, ptrdiff_t out)
+{
+    return (out - 1) * w->stride + (w->taps - 1) * w->step + 1;
+}
+
+/* Floats of the framed copy of one block of pixels; 0 where none is needed. */
+static inline ptrdiff_t cnn_frame_floats(const struct cnn_window *h, const struct cnn_window *w,
+                                         struct cnn_blocks blocks, ptrdiff_t channels)
+{
+    if (!cnn_window_framed(h) && !cnn_window_framed(w))
+        return 0;
+    return blocks.images * cnn_window_extent(h, blocks.rows) * cnn_window_extent(w, w->out) *
+           channels;
+}
+
+/* Scratch bytes: pointers and offsets come first, then the framed copy. */
+static inline size_t cnn_correlate_pointers(const struct cnn_correlate *a)
+{
+    const ptrdiff_t pixels = a->blocks.images * a->blocks.rows * a->w.out;
+    const ptrdiff_t taps = a->h.taps * a->w.taps;
+    return ((size_t)(2 * pixels + taps) * sizeof(void *) + 63) & ~(size_t)63;
+}
+
+static inline size_t cnn_correlate_scratch(const struct cnn_correlate *a)
+{
+    return cnn_correlate_pointers(a) +
+           sizeof(float) * (size_t)cnn_frame_floats(&a->h, &a->w, a->blocks, a->channels);
+}
+
+static inline size_t cnn_weight_gradient_pointers(const struct cnn_weight_gradient *a)
+{
+    return ((size_t)(a->blocks.images * a->blocks.rows) * sizeof(void *) + 63) & ~(size_t)63;
+}
+
+static inline size_t cnn_weight_gradient_scratch(const struct cnn_weight_gradient *a)
+{
+    return cnn_weight_gradient_pointers(a) +
+           sizeof(float) * (size_t)cnn_frame_floats(&a->h, &a->w, a->blocks, a->channels);
+}
 
 #endif

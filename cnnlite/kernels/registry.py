@@ -160,10 +160,10 @@ def _resolve(backend: str, name: str, dtype: str) -> Kernel:
 
 def _announce_fall(backend: str, name: str, dtype: str) -> None:
     """Warn once that an operation falls to the reference (an error when strict)."""
-    mend = 'use float32, or call cnnlite.set_backend("reference") to choose it'
+    advice = "Use float32" if dtype == "float64" else 'Use cnnlite.set_backend("native")'
     message = (
         f"{name}: back end {backend!r} has no {dtype} version, so the slow reference "
-        f"computes it; {mend}."
+        f"computes it. {advice}, or choose the reference: cnnlite.set_backend(\"reference\")."
     )
     if config.flag("CNNLITE_STRICT"):
         raise BackendError(message)

@@ -2,5 +2,11 @@
 
 from __future__ import annotations
 
+from cnnlite.kernels.native import join, optimizers, pool, product, random
+
 DTYPES = ("float32",)
-KERNELS: dict = {}
+KERNELS = {
+    name: function
+    for module in (product, pool, join, random, optimizers)
+    for name, function in module.KERNELS.items()
+}

@@ -1,6 +1,7 @@
 """What the native modules share: the kernel table, threads over tiles, workspace."""
 
 cimport numpy as cnp
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 cdef extern from "cnn.h":
     ctypedef void cnn_kernel(const void *args, ptrdiff_t tile, void *scratch) noexcept nogil
@@ -8,16 +9,34 @@ cdef extern from "cnn.h":
     ctypedef struct cnn_table "const struct cnn_table":
         const char *level
         ptrdiff_t vector_floats
-        # the kernels of csrc's lists, each declared where it is used
+        # the kernels of csrc's lists
+        cnn_kernel *pack
+        cnn_kernel *matmul
+        cnn_kernel *correlate
+        cnn_kernel *weight_gradient
+        cnn_kernel *sum_slices
+        cnn_kernel *maxpool2d_forward
+        cnn_kernel *maxpool2d_backward
+        cnn_kernel *averagepool2d_forward
+        cnn_kernel *averagepool2d_backward
+        cnn_kernel *random_uniform
+        cnn_kernel *random_normal
+        cnn_kernel *dropout_forward
+        cnn_kernel *dropout_backward
+        cnn_kernel *sgd_update
+        cnn_kernel *adam_update
+        cnn_kernel *concatenate
+        cnn_kernel *split
 
 # The table of the level in use.
 cdef cnn_table *table
 
 # Run tiles 0..tiles-1 of a kernel on the threads that work of about this many
 # nanoseconds (on one core) deserves; each thread gets scratch_bytes of its own.
+# Ctrl-C takes effect between batches of tiles, unless the work is to be all or nothing.
 cdef int run(
     cnn_kernel *kernel, const void *args, ptrdiff_t tiles, double nanoseconds,
-    size_t scratch_bytes=*,
+    size_t scratch_bytes=*, bint interruptible=*,
 ) except -1
 
 
@@ -35,6 +54,27 @@ cdef void release(Workspace workspace)
 # 1.1 us a call, four pointers 10 ns, and a plan's whole budget is 1 us an operation.
 cdef inline float *f32(cnp.ndarray a) noexcept:
     return <float *>cnp.PyArray_DATA(a) if a is not None else NULL
+
+
+cdef inline double *f64(cnp.ndarray a) noexcept:
+    return <double *>cnp.PyArray_DATA(a)
+
+
+cdef inline uint8_t *u8(cnp.ndarray a) noexcept:
+    return <uint8_t *>cnp.PyArray_DATA(a)
+
+
+cdef inline int64_t *i64(cnp.ndarray a) noexcept:
+    return <int64_t *>cnp.PyArray_DATA(a)
+
+
+cdef inline uint64_t *u64(cnp.ndarray a) noexcept:
+    return <uint64_t *>cnp.PyArray_DATA(a)
+
+
+# Tiles of so many elements in so many.
+cdef inline ptrdiff_t tiles_of(ptrdiff_t size, ptrdiff_t tile) noexcept:
+    return (size + tile - 1) // tile
 
 
 cdef inline ptrdiff_t dim(cnp.ndarray a, int axis) noexcept:

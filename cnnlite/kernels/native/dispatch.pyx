@@ -3,6 +3,7 @@
 import os
 
 cimport openmp
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport parallel
 
 from cnnlite.kernels cimport threads
@@ -55,31 +56,54 @@ def set_level(name, where="set_level"):
     table = cnn_level(levels().index(name))
 
 
+# A signal (Ctrl-C) waits for at most about this long; longer work is cut in batches.
+cdef double LONGEST_BATCH_NS = 5e7
+
+
 cdef int run(
     cnn_kernel *kernel, const void *args, ptrdiff_t tiles, double nanoseconds,
-    size_t scratch_bytes=0,
+    size_t scratch_bytes=0, bint interruptible=True,
 ) except -1:
-    cdef int team = threads.team(nanoseconds)
+    cdef int team = threads.team(nanoseconds) if tiles > 1 else 1
     cdef size_t stride = (scratch_bytes + 63) & ~<size_t>63
     cdef Workspace workspace = borrow(stride * team) if stride else None
     cdef char *scratch = workspace.data if stride else NULL
-    cdef ptrdiff_t tile = 0
-    cdef int rank = 0, size = 0
-    with nogil:
-        if team == 1 or tiles == 1:  # a region of one thread would cost 1 us all the same
-            for tile in range(tiles):
-                kernel(args, tile, scratch)
-        else:
-            with parallel(num_threads=team):
-                # Maybe fewer than asked for; then each has a larger share.
-                rank, size = openmp.omp_get_thread_num(), openmp.omp_get_num_threads()
-                if rank == 0:
-                    threads.note_team(size)
-                for tile in range(tiles * rank // size, tiles * (rank + 1) // size):
-                    kernel(args, tile, scratch + rank * stride)
-    if stride:
-        release(workspace)
+    cdef ptrdiff_t batches = 1, batch
+    if interruptible and nanoseconds > LONGEST_BATCH_NS:
+        batches = min(tiles, <ptrdiff_t>(nanoseconds / LONGEST_BATCH_NS) + 1)
+    try:
+        for batch in range(batches):
+            with nogil:
+                run_tiles(
+                    kernel, args, tiles * batch // batches, tiles * (batch + 1) // batches,
+                    team, scratch, stride,
+                )
+            if batches > 1:
+                PyErr_CheckSignals()
+    finally:
+        if stride:
+            release(workspace)
     return 0
+
+
+cdef void run_tiles(
+    cnn_kernel *kernel, const void *args, ptrdiff_t first, ptrdiff_t last,
+    int team, char *scratch, size_t stride,
+) noexcept nogil:
+    """Run some tiles on a team.  Which thread runs which tile changes no bits."""
+    cdef ptrdiff_t tile = 0, count = last - first
+    cdef int rank = 0, size = 0
+    if team == 1:  # a parallel region of one thread would cost 1 us all the same
+        for tile in range(first, last):
+            kernel(args, tile, scratch)
+        return
+    with parallel(num_threads=team):
+        # Maybe fewer than asked for; then each has a larger share.
+        rank, size = openmp.omp_get_thread_num(), openmp.omp_get_num_threads()
+        if rank == 0:
+            threads.note_team(size)
+        for tile in range(first + count * rank // size, first + count * (rank + 1) // size):
+            kernel(args, tile, scratch + rank * stride)
 
 
 cdef class Workspace:

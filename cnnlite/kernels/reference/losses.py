@@ -29,7 +29,7 @@ def _store(dx, gradient, weights, accumulate):
 
 def _one_hot(labels, like):
     """Return (rows, K) targets; NaN in the rows whose label is not in 0..K-1."""
-    rows, classes = like.shape
+    classes = like.shape[1]
     target = np.zeros_like(like)
     valid = (labels >= 0) & (labels < classes)
     target[np.flatnonzero(valid), labels[valid]] = 1

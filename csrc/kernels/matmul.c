@@ -1,0 +1,85 @@
+/* Matrix product: blocks of rows and columns, each in tiles (tile.h). */
+#include "../cnn.h"
+#include "copy.h"
+#include "panel.h"
+
+/* Rows of A, element k of row m at base + m / 12 * block + m % 12 * row + k * ks. */
+struct rows {
+    const float *base;
+    ptrdiff_t block, row, ks;
+};
+
+/* Rows m0..m1-1 of A over k0..k1-1, in place or copied to scratch. */
+CNN_INLINE struct rows rows_of_a(const struct cnn_matmul *a, ptrdiff_t m0, ptrdiff_t m1,
+                                 ptrdiff_t k0, ptrdiff_t k1, float *scratch)
+{
+    const float *base = a->a + m0 * a->a_row + k0 * a->a_k;
+    const ptrdiff_t k = k1 - k0;
+    if (!a->copy_rows)
+        return (struct rows){base, BLOCK * a->a_row, a->a_row, a->a_k};
+    if (a->a_k != 1) { /* transposed */
+        copy_blocked(scratch, k * BLOCK, base, a->a_k, k, m1 - m0);
+        return (struct rows){scratch, k * BLOCK, 1, BLOCK};
+    }
+    const ptrdiff_t row = cnn_copied_row(k);
+    for (ptrdiff_t m = 0; m < m1 - m0; m++)
+        copy_floats(scratch + m * row, base + m * a->a_row, k);
+    return (struct rows){scratch, BLOCK * row, row, 1};
+}
+
+void CNN_NAME(matmul)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    const struct cnn_matmul *a = args;
+    const ptrdiff_t column_block = tile % a->column_blocks;
+    const ptrdiff_t row_block = tile / a->column_blocks % a->row_blocks;
+    const ptrdiff_t slice = tile / (a->column_blocks * a->row_blocks);
+    const ptrdiff_t m0 = a->m * row_block / a->row_blocks;
+    const ptrdiff_t m1 = a->m * (row_block + 1) / a->row_blocks;
+    const ptrdiff_t k0 = a->k * slice / a->slices, k1 = a->k * (slice + 1) / a->slices;
+    const ptrdiff_t n0 = column_block * a->column_block;
+    const ptrdiff_t n = a->n - n0 < a->column_block ? a->n - n0 : a->column_block;
+    const struct columns columns = a->ldb ? direct_columns(a->b + n0, a->ldb, n)
+                                          : packed_columns(a->b + a->k * n0, a->k, n);
+
+    const struct rows source = rows_of_a(a, m0, m1, k0, k1, scratch);
+
+    const float *rows[TILE_MOST_ROWS];
+    float *out[TILE_MOST_ROWS];
+    const ptrdiff_t offs[1] = {0};
+    struct tile t = {.out = out, .rows = rows, .offs = offs, .taps = 1, .len = k1 - k0,
+                     .ks = source.ks, .accumulate = a->accumulate,
+                     .relu = a->function == CNN_RELU};
+    for (ptrdiff_t p = 0; p < columns.count; p++) {
+        const struct panel panel = panel_at(&columns, p);
+        t.b = panel.b + k0 * panel.ldb;
+        t.ldb = panel.ldb;
+        t.last = panel.last;
+        t.column = n0 + panel.column;
+        t.bias = a->bias ? a->bias + t.column : NULL;
+        for (ptrdiff_t m = m0, mr; m < m1; m += mr) {
+            mr = rows_of_tile(m1 - m, panel.rows);
+            for (ptrdiff_t r = 0, i = m - m0; r < mr; r++, i++) {
+                rows[r] = source.base + i / BLOCK * source.block + i % BLOCK * source.row;
+                out[r] = a->y + slice * a->slice + (m + r) * a->y_row;
+            }
+            panel.tiles[mr - 1](&t);
+            apply_after(a->function, &t, mr, panel.valid);
+        }
+    }
+}
+
+void CNN_NAME(sum_slices)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    (void)scratch;
+    const struct cnn_sum_slices *a = args;
+    const ptrdiff_t i1 = (tile + 1) * a->block < a->size ? (tile + 1) * a->block : a->size;
+    for (ptrdiff_t i = tile * a->block; i < i1; i += CNN_W) {
+        const ptrdiff_t n = i1 - i < CNN_W ? i1 - i : CNN_W;
+        vf sum = vf_load_n(a->partial + i, n);
+        for (ptrdiff_t s = 1; s < a->slices; s++)
+            sum += vf_load_n(a->partial + s * a->slice + i, n);
+        if (a->accumulate)
+            sum += vf_load_n(a->out + i, n);
+        vf_store_n(a->out + i, sum, n);
+    }
+}

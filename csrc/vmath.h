@@ -1,0 +1,138 @@
+/* Elementary functions of a vector: exp, log, log1p, sigmoid, tanh.
+ *
+ * Each is a reduction of the argument to a small interval, a polynomial there,
+ * and a reconstruction, without branches, so that every lane costs the same and
+ * gives the same bits wherever an element stands.  The polynomials are minimax
+ * fits of the relative error (Lawson's iteration, derived here); the reductions
+ * are Cody and Waite's, with a constant split in two so that the first product
+ * is exact even where the level has no FMA.
+ *
+ * Errors in units in the last place, over all floats, at the worst level, stand
+ * beside each function; tests/kernels/test_vmath_ulp.py samples them.  NaN gives
+ * NaN, denormals count in full, as arguments and as results.
+ */
+#ifndef CNN_VMATH_H
+#define CNN_VMATH_H
+
+#include "simd.h"
+
+CNN_INLINE vf vf_abs(vf x)
+{
+    return (vf)((vi)x & 0x7fffffff);
+}
+
+/* c[0] + c[1] x + ... + c[degree] x^degree by Horner's rule. */
+CNN_INLINE vf vf_polynomial(vf x, const float *c, int degree)
+{
+    vf y = vf_set1(c[degree]);
+    for (int i = degree - 1; i >= 0; i--)
+        y = vf_fma(y, x, vf_set1(c[i]));
+    return y;
+}
+
+/* x 2^n for whole n in [-150, 150], rounded once where the result is denormal. */
+CNN_INLINE vf vf_scale(vf x, vf n)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_scalef_ps((__m512)x, (__m512)n);
+#else
+    /* In two steps, for 2^n itself may be out of range; the first is exact.  The
+     * conversion of a NaN is harmless: x is NaN then as well. */
+    const float magic = 0x1.8p23f; /* n + magic holds n in its low bits */
+    const vi whole = (vi)(n + magic) - (vi)vf_set1(magic);
+    const vi half = whole >> 1;
+    const vf first = (vf)(((vu)half + 127) << 23);
+    const vf second = (vf)((vu)(whole - half + 127) << 23);
+    return x * first * second;
+#endif
+}
+
+/* e^x; 0.88 ulp.  0 below -104, +inf above 88.73. */
+CNN_INLINE vf vf_exp(vf x)
+{
+    static const float q[] = {
+        0x1.000000p-1f, 0x1.555554p-3f,  0x1.555486p-5f,
+        0x1.11127ep-7f, 0x1.6d9446p-10f, 0x1.9f02dcp-13f,
+    };
+    /* Beyond these limits the result is 0 or infinite all the same. */
+    x = vf_min(vf_set1(100.0f), vf_max(vf_set1(-104.0f), x));
+    /* n = x / ln 2 to the nearest: adding 1.5 * 2^23 rounds off the fraction. */
+    const vf magic = vf_set1(0x1.8p23f);
+    const vf n = vf_fma(x, vf_set1(0x1.715476p0f), magic) - magic;
+    /* r = x - n ln 2, |r| <= 0.35, with ln 2 as 9 bits and what is left of it. */
+    const vf high = vf_fma(n, vf_set1(-0x1.63p-1f), x); /* exact */
+    const vf low = n * 0x1.bd0106p-13f;
+    const vf r = high + low;
+    /* e^r = 1 + (high + (low + r^2 q(r))): the larger a term, the later it is added,
+     * and the rounding of r matters in r^2 q(r) alone. */
+    const vf p = 1.0f + (high + vf_fma(r * r, vf_polynomial(r, q, 5), low));
+    return vf_scale(p, n);
+}
+
+/* log(2^k (1 + f)) for whole k and 1 + f in [sqrt(1/2), sqrt(2)). */
+CNN_INLINE vf vf_log_parts(vf k, vf f)
+{
+    static const float p[] = {
+        0x1.555548p-2f,  -0x1.000006p-2f, 0x1.99a4d6p-3f,  -0x1.555c8cp-3f, 0x1.2334ccp-3f,
+        -0x1.fc14f2p-4f, 0x1.e70c74p-4f,  -0x1.de9deap-4f, 0x1.1490e2p-4f,
+    };
+    /* log(1 + f) = f - f^2 / 2 + f^3 p(f), the small terms first. */
+    const vf square = f * f;
+    vf y = vf_fma(square * f, vf_polynomial(f, p, 8), k * -0x1.bd0106p-13f);
+    y = vf_fma(square, vf_set1(-0.5f), y);
+    return vf_fma(k, vf_set1(0x1.63p-1f), f + y);
+}
+
+/* The natural logarithm; 0.85 ulp.  -inf at 0, NaN below, +inf at +inf. */
+CNN_INLINE vf vf_log(vf x)
+{
+    const float smallest_normal = 0x1p-126f;
+    const vi denormal = x < smallest_normal;
+    const vf normal = vf_select(denormal, x * 0x1p23f, x);
+    /* Cut x = 2^k m where m passes sqrt(2), not 2: so log x has no cancellation at 1. */
+    const int32_t half_root = 0x3f3504f3; /* the bits of sqrt(1/2) */
+    const vu bits = (vu)normal - half_root;
+    const vi k = ((vi)bits >> 23) - (denormal & 23);
+    const vf m = (vf)((bits & 0x7fffff) + half_root);
+    vf y = vf_log_parts(__builtin_convertvector(k, vf), m - 1.0f);
+    y = vf_select(x == 0.0f, vf_set1(-__builtin_inff()), y);
+    y = vf_select(x < __builtin_inff(), y, x); /* +inf and NaN stand for themselves */
+    return vf_select(x < 0.0f, vf_set1(__builtin_nanf("")), y);
+}
+
+/* log(1 + x) for -1 < x <= 1; 1.44 ulp. */
+CNN_INLINE vf vf_log1p(vf x)
+{
+    /* log(u) for u = 1 + x rounded, and to first order for what was rounded off. */
+    const vf u = 1.0f + x;
+    return vf_log(u) + (x - (u - 1.0f)) / u;
+}
+
+/* 1 / (1 + e^-x); 1.8 ulp. */
+CNN_INLINE vf vf_sigmoid(vf x)
+{
+    /* e = e^-|x| never overflows.  The result is e / (1 + e) for x < 0, otherwise
+     * 1 / (1 + e); as e - e s and 1 - s, with s = e / (1 + e), it is spared most of
+     * the rounding error of the sum and the quotient where s is small. */
+    const vf e = vf_exp(-vf_abs(x));
+    const vf s = e / (1.0f + e);
+    const vf factor = vf_select(x < 0.0f, e, vf_set1(1.0f));
+    return vf_fma(-factor, s, factor);
+}
+
+/* tanh x; 1.5 ulp. */
+CNN_INLINE vf vf_tanh(vf x)
+{
+    static const float p[] = {
+        -0x1.55554ap-2f, 0x1.110d18p-3f, -0x1.b92616p-5f, 0x1.5927f6p-6f, -0x1.9ab1c0p-8f,
+    };
+    const vf size = vf_abs(x);
+    /* Near 0: x + x^3 p(x^2).  Elsewhere 1 - 2 / (e^2|x| + 1), with the sign of x. */
+    const vf square = x * x;
+    const vf small = vf_fma(square * x, vf_polynomial(square, p, 4), x);
+    const vf large = 1.0f - 2.0f / (vf_exp(2.0f * size) + 1.0f);
+    const vi sign = (vi)x & (int32_t)0x80000000;
+    return vf_select(size < 0.55f, small, (vf)((vi)large | sign));
+}
+
+#endif

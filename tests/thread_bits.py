@@ -1,0 +1,67 @@
+"""Run every large case on 1, 2, 3, 4 and 8 threads; assert teams and bits.
+
+``python -m tests.thread_bits BACKEND LEVEL``, in a process of its own so that
+no other test's threads or settings take part.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from bench.cases import SHARED
+from bench.products import Matmul
+from cnnlite.kernels import threads
+from tests.backends import Variant
+from tests.comparison import assert_same_bits, call, copied, leaves, seeded
+
+OTHER = 5  # a team that none of the runs asks for
+NUMBERS = (1, 2, 3, 4, 8)
+
+
+def run_on(n: int, kernel, arguments, other, other_arguments) -> list:
+    """Return the outputs on n threads, after a product on another number of threads."""
+    threads.set_num_threads(OTHER)
+    call(other, other_arguments)
+    assert threads.last_team_size() == OTHER, "the product that resets the team was not shared"
+    threads.set_num_threads(n)
+    outputs = call(kernel, copied(arguments))
+    team = threads.last_team_size()
+    # One thread opens no region, so the team of the product before it still stands.
+    assert team == (OTHER if n == 1 else n), f"asked for {n} threads, ran on {team}"
+    return outputs
+
+
+def main(backend: str, level: str) -> None:
+    failed, count = [], 0
+    for dtype in Variant.dtypes(backend):
+        variant = Variant(backend, level, dtype)
+        variant.use()
+        kernels = variant.kernels()
+        product = Matmul(m=200, n=200, k=200).arguments(np.random.default_rng(0), dtype)
+        for case in SHARED:
+            if case.operation not in kernels:
+                continue
+            count += 1
+            arguments = case.arguments(seeded(case), dtype)
+            try:
+                first, *others = (
+                    run_on(n, kernels[case.operation], arguments, kernels["matmul"], product)
+                    for n in NUMBERS
+                )
+                for n, outputs in zip(NUMBERS[1:], others, strict=True):
+                    differing = [
+                        np.count_nonzero(a != b)
+                        for a, b in zip(leaves(first), leaves(outputs), strict=True)
+                    ]
+                    assert not any(differing), f"{n} threads: {differing} elements differ"
+                    assert_same_bits(outputs, first)
+            except AssertionError as error:
+                failed.append(f"{variant} {case}: {error}")
+    print("\n".join(failed))
+    print(f"{count} cases, {len(failed)} failed")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
