@@ -28,6 +28,8 @@ cdef extern from "cnn.h":
         cnn_kernel *adam_update
         cnn_kernel *concatenate
         cnn_kernel *split
+        cnn_kernel *probe_fma
+        cnn_kernel *probe_triad
 
 # The table of the level in use.
 cdef cnn_table *table
