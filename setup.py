@@ -49,6 +49,8 @@ class BuildLevels(build_ext):
     def build_extension(self, ext):
         if ext.name == OWNER:
             ext.extra_objects = self.compile_csrc()
+            # Linked anew when a kernel changed, not only when its .pyx or a header did.
+            ext.depends += [str(source) for source in Path("csrc").rglob("*.[ch]")]
         super().build_extension(ext)
 
     def compile_csrc(self):

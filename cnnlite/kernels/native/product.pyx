@@ -51,6 +51,15 @@ cdef extern from "cnn.h":
         bint accumulate
         int function
 
+    struct cnn_scatter:
+        float *dx
+        const float *dy
+        const float *packed
+        ptrdiff_t images, channels, filters
+        cnn_window h, w
+        ptrdiff_t rows
+        bint accumulate
+
     struct cnn_weight_gradient:
         float *dw
         float *db
@@ -59,7 +68,8 @@ cdef extern from "cnn.h":
         ptrdiff_t images, channels, filters, groups, group_channels, group_filters
         cnn_window h, w
         cnn_blocks blocks
-        ptrdiff_t slices, dw_slice, db_slice, row_blocks, filter_block
+        ptrdiff_t slices, dw_slice, db_slice, channel_block, filter_block
+        bint copy_blocked
         bint accumulate
 
     struct cnn_sum_slices:
@@ -70,6 +80,7 @@ cdef extern from "cnn.h":
 
     size_t cnn_matmul_scratch(const cnn_matmul *a) nogil
     size_t cnn_correlate_scratch(const cnn_correlate *a) nogil
+    size_t cnn_scatter_scratch(const cnn_scatter *a, ptrdiff_t vector) nogil
     size_t cnn_weight_gradient_scratch(const cnn_weight_gradient *a) nogil
 
 cnp.import_array()
@@ -84,8 +95,7 @@ cdef double FLOPS_PER_NS = 50
 cdef ptrdiff_t TILES = 16
 
 import os
-cdef ptrdiff_t NCB = int(os.environ.get("NCB", 4))
-cdef ptrdiff_t PIX = int(os.environ.get("PIX", 256))
+cdef ptrdiff_t PIX = int(os.environ.get("PIX", 512))
 cdef ptrdiff_t COLUMNS = 64  # columns of a block: whole panels at every level
 
 
@@ -124,8 +134,8 @@ cdef int sum_slices(
 
 # A panel of B, 64 columns of a K block, and a block of A's rows share the L2 cache
 # (1 MB).  A K block has at most 3/2 of this many rows.
-cdef ptrdiff_t K_BLOCK = int(os.environ.get("KB",384))
-cdef ptrdiff_t ROW_BLOCK = int(os.environ.get("RB",192))
+cdef ptrdiff_t K_BLOCK = 512
+cdef ptrdiff_t ROW_BLOCK = 96
 
 
 def matmul(
@@ -177,7 +187,7 @@ cdef int cut_matmul(cnn_matmul *args, bint packed, bint sliceable) noexcept:
     cdef ptrdiff_t blocks
     args.slices, args.slice = 1, 0
     args.copy_rows = packed and args.n >= 4 * COLUMNS
-    args.column_block = NCB * COLUMNS if packed and args.n >= 8 * COLUMNS else COLUMNS
+    args.column_block = 8 * COLUMNS if packed and args.n >= 8 * COLUMNS else COLUMNS
     args.column_blocks = ceil_div(args.n, args.column_block)
     args.row_blocks = ceil_div(args.m, ROW_BLOCK)
     if args.row_blocks * args.column_blocks < TILES:
@@ -347,12 +357,16 @@ def conv2d_backward_input(
 ):
     """As the reference: a convolution of dy with the transposed filters, their taps in
     reverse.  With strides, pixels of dx that differ in position modulo the stride see
-    different taps: one convolution for each of these phases."""
+    different taps: one convolution for each of these phases.  A dx of few channels is
+    instead added up from what each pixel of dy sends back."""
     cdef cnn_correlate args
     cdef cnn_pack pack
     cdef ptrdiff_t kh = dim(w, 0), kw = dim(w, 1), top = padding[0][0], left = padding[1][0]
     cdef ptrdiff_t sh = strides[0], sw = strides[1], dh = dilation[0], dw = dilation[1]
     cdef ptrdiff_t channels = dim(dx, 3), ph, pw, i, j, i_step, j_step
+    if dim(dx, 3) <= FEW_CHANNELS and groups == 1 and dw == 1 and dx.size and dy.size:
+        scatter(dx, dy, w, strides, padding, dh, accumulate)
+        return
     args.image, args.bias = f32(dy), NULL
     args.images, args.channels, args.groups = dim(dy, 0), dim(dy, 3), groups
     args.group_channels, args.group_filters = dim(dy, 3) // args.groups, dim(w, 2)
@@ -373,6 +387,40 @@ def conv2d_backward_input(
             pack.b = f32(w) + (i * kw + j) * dim(w, 2) * dim(w, 3)
             args.out = f32(dx) + (ph * dim(dx, 2) + pw) * channels
             correlate(&args, &pack)
+
+
+# Up to here scatter beats correlate, which uses 8 or 16 lanes for these channels.
+cdef ptrdiff_t FEW_CHANNELS = 8
+
+
+cdef int scatter(
+    cnp.ndarray dx, cnp.ndarray dy, cnp.ndarray w, strides, padding, ptrdiff_t dilation_h,
+    bint accumulate,
+) except -1:
+    cdef cnn_scatter args
+    cdef cnn_matmul product
+    cdef ptrdiff_t columns, blocks
+    cdef double flops
+    cdef Workspace workspace
+    args.dx, args.dy, args.accumulate = f32(dx), f32(dy), accumulate
+    args.images, args.channels, args.filters = dim(dx, 0), dim(dx, 3), dim(dy, 3)
+    args.h = window(dim(dx, 1), dim(dy, 1), strides[0], dim(w, 0), -padding[0][0], dilation_h)
+    args.w = window(dim(dx, 2), dim(dy, 2), strides[1], dim(w, 1), -padding[1][0], 1)
+    columns = args.h.taps * args.w.taps * args.channels
+    flops = 2.0 * columns * dy.size
+    # Blocks of rows compute the rows between them twice, so few, and only of few images.
+    blocks = clamp(1, TILES // args.images, args.h.size // (4 * args.h.taps))
+    args.rows = ceil_div(args.h.size, blocks)
+    product.n, product.column_block = columns, packed_width(columns)
+    workspace = borrow(4 * args.filters * packed_width(columns))
+    try:
+        pack_rows(&product, f32(w), True, 0, args.filters, args.filters, <float *>workspace.data)
+        args.packed = product.b
+        run(table.scatter, &args, args.images * ceil_div(args.h.size, args.rows),
+            flops / FLOPS_PER_NS, cnn_scatter_scratch(&args, table.vector_floats))
+    finally:
+        release(workspace)
+    return 0
 
 
 cdef cnn_window phase(
@@ -411,7 +459,8 @@ def conv2d_backward_weight(
     """As the reference: rows of dw are rows of a matrix product over all pixels, which
     are summed in a few slices chosen by shape, and the slices in order."""
     cdef cnn_weight_gradient args
-    cdef ptrdiff_t kh = dim(dw, 0), kw = dim(dw, 1), size, filters, rows, tiles, blocks
+    cdef ptrdiff_t kh = dim(dw, 0), kw = dim(dw, 1), size, filters, channels, tiles
+    cdef ptrdiff_t blocks
     cdef double flops
     cdef Workspace workspace
     args.dw, args.db, args.dy, args.x = f32(dw), f32(db), f32(dy), f32(x)
@@ -423,15 +472,26 @@ def conv2d_backward_weight(
     args.dw_slice = args.db_slice = 0
     args.accumulate = accumulate
 
-    rows = kh * kw * args.group_channels
-    size = rows * args.filters
-    args.filter_block = COLUMNS
+    size = kh * kw * args.group_channels * args.filters
+    # A copy of x in blocks of channels costs a few reads of x; enough filters repay it.
+    args.copy_blocked = args.group_channels >= 16 and kh * kw * args.group_filters >= 64
+    args.filter_block = COLUMNS if kh * kw > 4 else 4 * COLUMNS
     filters = ceil_div(args.group_filters, args.filter_block)
-    args.row_blocks = clamp(1, TILES // filters, rows // 96)
+    args.channel_block = args.group_channels
+    if args.copy_blocked:
+        channels = clamp(1, TILES // filters, min(args.group_channels // 48, kh * kw * args.group_channels // 192))
+        args.channel_block = ceil_div(args.group_channels, channels)
+    channels = ceil_div(args.group_channels, args.channel_block)
     args.blocks = pixel_blocks(args.images, args.h.out, args.w.out, PIX, TILES)
     blocks = ceil_div(args.images, args.blocks.images) * ceil_div(args.h.out, args.blocks.rows)
-    args.slices = clamp(1, ceil_div(TILES, filters * args.row_blocks), blocks)
-    tiles = args.slices * args.row_blocks * filters
+    args.slices = clamp(1, ceil_div(TILES, filters * channels), blocks)
+    tiles = args.slices * channels * filters
+    if args.images * args.h.out * args.w.out == 0:  # no pixels
+        if not accumulate:
+            dw.fill(0)
+            if db is not None:
+                db.fill(0)
+        return
     flops = 2.0 * size * args.images * args.h.out * args.w.out
     if args.slices == 1:
         run(table.weight_gradient, &args, tiles, flops / FLOPS_PER_NS,
