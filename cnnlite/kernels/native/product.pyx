@@ -231,7 +231,7 @@ cdef int matmul_packed(cnn_matmul *args, bint transposed, float *packed, double 
         k0, k1 = k1, k * (block + 1) // blocks
         pack_rows(args, b, transposed, k0, k, k1, packed)
         args.a = a + k0 * args.a_k
-        args.bias = bias if block == blocks - 1 else NULL
+        args.bias = bias if block == 0 else NULL
         args.function = function if block == blocks - 1 else CNN_LINEAR
         run_matmul(args, ns / blocks)
         args.accumulate = True
