@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from cnnlite.kernels.native import join, optimizers, pool, random
+from cnnlite.kernels.native.join import concatenate, split
+from cnnlite.kernels.native.optimizers import adam_update, sgd_update
+from cnnlite.kernels.native.pool import (
+    averagepool2d_backward,
+    averagepool2d_forward,
+    maxpool2d_backward,
+    maxpool2d_forward,
+)
+from cnnlite.kernels.native.random import (
+    dropout_backward,
+    dropout_forward,
+    random_normal,
+    random_uniform,
+)
 
 DTYPES = ("float32",)
 KERNELS = {
-    name: function
-    for module in (join, optimizers, pool, random)
-    for name, function in module.KERNELS.items()
+    function.__name__: function
+    for function in (
+        maxpool2d_forward,
+        maxpool2d_backward,
+        averagepool2d_forward,
+        averagepool2d_backward,
+        concatenate,
+        split,
+        dropout_forward,
+        dropout_backward,
+        random_uniform,
+        random_normal,
+        sgd_update,
+        adam_update,
+    )
 }
