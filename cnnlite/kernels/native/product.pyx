@@ -535,11 +535,3 @@ def conv2d_backward_weight(
             sum_slices(f32(db), args.db, args.filters, args.slices, accumulate)
     finally:
         release(workspace)
-
-
-KERNELS = {
-    "matmul": matmul,
-    "conv2d_forward": conv2d_forward,
-    "conv2d_backward_input": conv2d_backward_input,
-    "conv2d_backward_weight": conv2d_backward_weight,
-}
