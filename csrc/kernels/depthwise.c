@@ -46,13 +46,19 @@ void CNN_NAME(depthwise)(const void *args, ptrdiff_t tile, void *scratch)
             for (ptrdiff_t v = 0; v < panel.valid; v += CNN_W) {
                 const ptrdiff_t c = panel.column + v, n = cnn_min(panel.valid - v, CNN_W);
                 const vf bias = a->bias ? vf_load_n(a->bias + c, n) : (vf){0};
-                ptrdiff_t r = 0;
-                for (; r + PIXELS <= a->w.out; r += PIXELS)
-                    depthwise_pixels(PIXELS, a, view, x + r * a->w.stride * view.pixel + c,
-                                     panel.b + v, panel.ldb, bias, n, out + r * a->out_pixel + c);
-                for (; r < a->w.out; r++)
-                    depthwise_pixels(1, a, view, x + r * a->w.stride * view.pixel + c, panel.b + v,
-                                     panel.ldb, bias, n, out + r * a->out_pixel + c);
+                for (ptrdiff_t r = 0, pixels; r < a->w.out; r += pixels) {
+                    const float *from = x + r * a->w.stride * view.pixel + c;
+                    float *to = out + r * a->out_pixel + c;
+                    pixels = r + PIXELS <= a->w.out ? PIXELS : 1;
+                    if (pixels == PIXELS && n == CNN_W) /* constants: loops unroll */
+                        depthwise_pixels(PIXELS, a, view, from, panel.b + v, panel.ldb, bias,
+                                         CNN_W, to);
+                    else if (pixels == PIXELS)
+                        depthwise_pixels(PIXELS, a, view, from, panel.b + v, panel.ldb, bias, n,
+                                         to);
+                    else
+                        depthwise_pixels(1, a, view, from, panel.b + v, panel.ldb, bias, n, to);
+                }
             }
         }
         if (a->function != CNN_LINEAR)
@@ -62,27 +68,59 @@ void CNN_NAME(depthwise)(const void *args, ptrdiff_t tile, void *scratch)
     }
 }
 
-/* dw[c] = (or +=) sum over `lines` lines of pixels of x * dy, n channels of one tap. */
-static void tap_gradient(const struct cnn_weight_gradient *a, float *dw, const float *x,
-                         struct view view, const float *dy, ptrdiff_t images, ptrdiff_t lines,
+/* Pixels of one block, seen by one row of taps. */
+struct lines {
+    const float *x, *dy;
+    struct view view;
+    ptrdiff_t images, lines;
+};
+
+/* dw[t][c] = (or +=) sum over the pixels of x * dy, for `taps` (constant, up to 3) taps side
+ * by side and n channels: their x lie in the L1 cache together. */
+CNN_INLINE void taps_gradient(int taps, const struct cnn_weight_gradient *a, float *dw,
+                              const struct lines *l, ptrdiff_t n, int accumulate)
+{
+    const ptrdiff_t step = a->w.stride * l->view.pixel, tap = a->w.step * l->view.pixel;
+    const float *dy = l->dy;
+    vf even[3] = {{0}}, odd[3] = {{0}}; /* sums over even and odd pixels of a line */
+    for (ptrdiff_t i = 0; i < l->images; i++)
+        for (ptrdiff_t q = 0; q < l->lines; q++) {
+            const float *x = l->x + i * l->view.image + q * a->h.stride * l->view.row;
+            ptrdiff_t r = 0;
+            for (; r + 2 <= a->w.out; r += 2, x += 2 * step, dy += 2 * a->filters) {
+                const vf dy0 = vf_load_n(dy, n), dy1 = vf_load_n(dy + a->filters, n);
+                for (int t = 0; t < taps; t++) {
+                    even[t] = vf_fma(vf_load_n(x + t * tap, n), dy0, even[t]);
+                    odd[t] = vf_fma(vf_load_n(x + step + t * tap, n), dy1, odd[t]);
+                }
+            }
+            for (; r < a->w.out; r++, x += step, dy += a->filters)
+                for (int t = 0; t < taps; t++)
+                    even[t] = vf_fma(vf_load_n(x + t * tap, n), vf_load_n(dy, n), even[t]);
+        }
+    for (int t = 0; t < taps; t++, dw += a->filters) {
+        const vf total = even[t] + odd[t];
+        vf_store_n(dw, accumulate ? vf_load_n(dw, n) + total : total, n);
+    }
+}
+
+/* One function for each number of taps, and the whole vector's for three. */
+static void row_gradient(const struct cnn_weight_gradient *a, float *dw, struct lines l,
                          ptrdiff_t n, int accumulate)
 {
-    const ptrdiff_t step = a->w.stride * view.pixel;
-    vf sum[4] = {{0}};
-    for (ptrdiff_t i = 0; i < images; i++)
-        for (ptrdiff_t q = 0; q < lines; q++) {
-            const float *from = x + i * view.image + q * a->h.stride * view.row;
-            ptrdiff_t r = 0;
-            for (; n == CNN_W && r + 4 <= a->w.out; r += 4)
-                for (int p = 0; p < 4; p++, from += step, dy += a->filters)
-                    sum[p] = vf_fma(vf_load(from), vf_load(dy), sum[p]);
-            for (; r < a->w.out; r++, from += step, dy += a->filters)
-                sum[0] = vf_fma(vf_load_n(from, n), vf_load_n(dy, n), sum[0]);
-        }
-    vf total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    if (accumulate)
-        total += vf_load_n(dw, n);
-    vf_store_n(dw, total, n);
+    for (ptrdiff_t j = 0; j < a->w.taps; j += 3) {
+        const ptrdiff_t taps = cnn_min(a->w.taps - j, 3);
+        if (taps == 3 && n == CNN_W)
+            taps_gradient(3, a, dw, &l, CNN_W, accumulate);
+        else if (taps == 3)
+            taps_gradient(3, a, dw, &l, n, accumulate);
+        else if (taps == 2)
+            taps_gradient(2, a, dw, &l, n, accumulate);
+        else
+            taps_gradient(1, a, dw, &l, n, accumulate);
+        dw += taps * a->filters;
+        l.x += taps * a->w.step * l.view.pixel;
+    }
 }
 
 void CNN_NAME(depthwise_weight_gradient)(const void *args, ptrdiff_t slice, void *scratch)
@@ -102,13 +140,12 @@ void CNN_NAME(depthwise_weight_gradient)(const void *args, ptrdiff_t slice, void
         const struct view view = framed_view(a->x, a->channels, &a->h, &a->w, n0, n0 + images, q0,
                                              q0 + lines, scratch);
         for (ptrdiff_t c = 0; c < a->channels; c += CNN_W)
-            for (ptrdiff_t i = 0; i < a->h.taps; i++)
-                for (ptrdiff_t j = 0; j < a->w.taps; j++)
-                    tap_gradient(a, dw + (i * a->w.taps + j) * a->filters + c,
-                                 view.base + i * a->h.step * view.row + j * a->w.step * view.pixel +
-                                     c,
-                                 view, dy + c, images, lines, cnn_min(a->channels - c, CNN_W),
-                                 accumulate);
+            for (ptrdiff_t i = 0; i < a->h.taps; i++) {
+                const struct lines l = {view.base + i * a->h.step * view.row + c, dy + c, view,
+                                        images, lines};
+                row_gradient(a, dw + i * a->w.taps * a->filters + c, l,
+                             cnn_min(a->channels - c, CNN_W), accumulate);
+            }
         if (a->db)
             sum_pixels(a->db + slice * a->db_slice, dy, images * lines * a->w.out, a->filters,
                        a->filters, accumulate);
