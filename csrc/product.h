@@ -9,8 +9,10 @@
     X(pack)                                                                                        \
     X(matmul)                                                                                      \
     X(correlate)                                                                                   \
+    X(depthwise)                                                                                   \
     X(scatter)                                                                                     \
     X(weight_gradient)                                                                             \
+    X(depthwise_weight_gradient)                                                                   \
     X(sum_slices)
 
 /* pack: lay B out as panels of whole vectors, [panel][row][column], zeros after
@@ -71,6 +73,10 @@ struct cnn_correlate {
     int accumulate;
     int function; /* enum cnn_function */
 };
+
+/* depthwise: correlate with one channel and one filter in each group; packed is then
+ * one matrix, (taps, channels).  Tile = (image, block of rows).
+ * depthwise_weight_gradient: the same for weight_gradient.  Tile = slice. */
 
 /* scatter: gradient of the input where it has few channels, without groups and without
  * dilation along the width.  Tile = (image, block of dx's rows). */

@@ -44,15 +44,19 @@ static void multiply(const struct cnn_scatter *a, const struct columns *columns,
 }
 
 /* Add rows i0..i1-1 of the patches to the frame; the first pixel's patch has row i0 at
- * frame. */
+ * frame.  Neighbours overlap, and a load that overlaps a store just made waits for it:
+ * so first every pixel whose patch is clear of the one before, then their neighbours. */
 static void add_patches(const struct cnn_scatter *a, float *frame, ptrdiff_t frame_row,
                         const float *patches, ptrdiff_t width, ptrdiff_t pixels, ptrdiff_t i0,
                         ptrdiff_t i1)
 {
-    const ptrdiff_t n = a->w.taps * a->channels;
-    for (ptrdiff_t p = 0; p < pixels; p++, frame += a->w.stride * a->channels, patches += width)
-        for (ptrdiff_t i = i0; i < i1; i++)
-            add_floats(frame + (i - i0) * a->h.step * frame_row, patches + i * n, n);
+    const ptrdiff_t n = a->w.taps * a->channels, apart = cnn_ceil_div(a->w.taps, a->w.stride);
+    for (ptrdiff_t first = 0; first < cnn_min(apart, pixels); first++)
+        for (ptrdiff_t p = first; p < pixels; p += apart) {
+            float *at = frame + p * a->w.stride * a->channels;
+            for (ptrdiff_t i = i0; i < i1; i++, at += a->h.step * frame_row)
+                add_floats(at, patches + p * width + i * n, n);
+        }
 }
 
 /* One row of dx from one of the frame. */
@@ -90,18 +94,20 @@ void CNN_NAME(scatter)(const void *args, ptrdiff_t tile, void *scratch)
     const ptrdiff_t lowest = h0 - a->h.first - reach, highest = h1 - 1 - a->h.first;
     const ptrdiff_t q0 = lowest > 0 ? cnn_ceil_div(lowest, s) : 0;
     const ptrdiff_t q1 = highest < 0 ? 0 : cnn_min(highest / s + 1, a->h.out);
-    for (ptrdiff_t q = q0; q < q1; q++) {
-        const ptrdiff_t top = q * s + a->h.first - h0; /* tap i is at top + i * step */
-        const ptrdiff_t i0 = top < 0 ? cnn_ceil_div(-top, a->h.step) : 0;
-        const ptrdiff_t i1 = cnn_min((h1 - h0 - 1 - top) / a->h.step + 1, a->h.taps);
-        if (i0 >= i1)
-            continue;
-        for (ptrdiff_t r = 0; r < a->w.out; r += PATCHES) {
-            const ptrdiff_t pixels = cnn_min(a->w.out - r, PATCHES);
-            const float *dy = a->dy + ((n * a->h.out + q) * a->w.out + r) * a->filters;
-            multiply(a, &weights, dy, pixels, patches, width);
-            add_patches(a, frame + (top + i0 * a->h.step) * frame_row + r * a->w.stride * a->channels,
-                        frame_row, patches, width, pixels, i0, i1);
+    for (ptrdiff_t p0 = q0 * a->w.out; p0 < q1 * a->w.out; p0 += PATCHES) {
+        const ptrdiff_t p1 = cnn_min(p0 + PATCHES, q1 * a->w.out);
+        multiply(a, &weights, a->dy + (n * a->h.out * a->w.out + p0) * a->filters, p1 - p0, patches,
+                 width);
+        for (ptrdiff_t p = p0, end; p < p1; p = end) { /* the pixels of one output row */
+            const ptrdiff_t q = p / a->w.out, r = p % a->w.out;
+            end = cnn_min((q + 1) * a->w.out, p1);
+            const ptrdiff_t top = q * s + a->h.first - h0; /* tap i is at top + i * step */
+            const ptrdiff_t i0 = top < 0 ? cnn_ceil_div(-top, a->h.step) : 0;
+            const ptrdiff_t i1 = cnn_min((h1 - h0 - 1 - top) / a->h.step + 1, a->h.taps);
+            if (i0 < i1)
+                add_patches(a, frame + (top + i0 * a->h.step) * frame_row +
+                                   r * a->w.stride * a->channels,
+                            frame_row, patches + (p - p0) * width, width, end - p, i0, i1);
         }
     }
     for (ptrdiff_t h = h0; h < h1; h++)

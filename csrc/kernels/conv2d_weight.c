@@ -2,6 +2,7 @@
 #include "../cnn.h"
 #include "frame.h"
 #include "panel.h"
+#include "sum_pixels.h"
 
 /* Rows of dw from which copying dy's panels, for one stream of reads, repays. */
 #define ROWS_PER_COPY 128
@@ -15,28 +16,6 @@ struct sum {
     ptrdiff_t lines;
     float *dy; /* room for a panel of dy */
 };
-
-/* db[f] = (or +=) sum over pixels of dy[pixel][f], f < n. */
-static void sum_pixels(float *db, const float *dy, ptrdiff_t pixels, ptrdiff_t ldb, ptrdiff_t n,
-                       int accumulate)
-{
-    for (ptrdiff_t f = 0; f < n; f += CNN_W) {
-        const ptrdiff_t m = n - f < CNN_W ? n - f : CNN_W;
-        vf sum[4] = {{0}};
-        ptrdiff_t p = 0;
-        for (; p + 4 <= pixels; p += 4)
-            for (int i = 0; i < 4; i++) {
-                const float *from = dy + f + (p + i) * ldb;
-                sum[i] += m == CNN_W ? vf_load(from) : vf_load_n(from, m);
-            }
-        for (; p < pixels; p++)
-            sum[0] += vf_load_n(dy + f + p * ldb, m);
-        vf total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-        if (accumulate)
-            total += vf_load_n(db + f, m);
-        vf_store_n(db + f, total, m);
-    }
-}
 
 /* Channels c0..c1-1 of what output rows q0..q1-1 of images n0..n1-1 look at, with the
  * frame of zeros, in blocks of channels (copy.h). */
