@@ -82,9 +82,9 @@ CNN_INLINE vf vf_load_n(const float *p, ptrdiff_t n)
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     return (vf)_mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane));
 #else
-    float lanes[CNN_W] = {0};
-    memcpy(lanes, p, (size_t)n * sizeof *lanes);
-    return vf_load(lanes);
+    /* Lane by lane: memcpy of a variable size is a call, and cost short rows most of their time. */
+    const float x = n > 0 ? p[0] : 0, y = n > 1 ? p[1] : 0, z = n > 2 ? p[2] : 0;
+    return n > 3 ? vf_load(p) : (vf){x, y, z, 0};
 #endif
 }
 
@@ -96,10 +96,25 @@ CNN_INLINE void vf_store_n(float *p, vf x, ptrdiff_t n)
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane), (__m256)x);
 #else
-    float lanes[CNN_W];
-    vf_store(lanes, x);
-    memcpy(p, lanes, (size_t)n * sizeof *lanes);
+    for (int i = 0; i < CNN_W; i++)
+        if (i < n)
+            p[i] = x[i];
 #endif
+}
+
+/* A step of a row loop, n floats before the end: the whole vector while there is
+ * one, then the tail.  So a loop has one body for both. */
+CNN_INLINE vf vf_load_upto(const float *p, ptrdiff_t n)
+{
+    return n >= CNN_W ? vf_load(p) : vf_load_n(p, n);
+}
+
+CNN_INLINE void vf_store_upto(float *p, vf x, ptrdiff_t n)
+{
+    if (n >= CNN_W)
+        vf_store(p, x);
+    else
+        vf_store_n(p, x, n);
 }
 
 /* Lane by lane: mask is all ones (as a comparison gives) or zero. */
@@ -108,7 +123,7 @@ CNN_INLINE vf vf_select(vi mask, vf yes, vf no)
     return (vf)((mask & (vi)yes) | (~mask & (vi)no));
 }
 
-/* 0, 1, 2, ... CNN_W - 1. */
+/* The lanes' numbers 0, 1, ... CNN_W - 1. */
 CNN_INLINE vi vi_lane(void)
 {
     static const int32_t numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -117,11 +132,11 @@ CNN_INLINE vi vi_lane(void)
     return lane;
 }
 
-/* All ones in the first n lanes (0 <= n <= CNN_W), zero in the others: for a
- * tail whose lanes past the end must not count as zeros. */
+/* All ones in the first n lanes (in every lane if n >= CNN_W), zero in the
+ * others: for a tail whose lanes past the end must not count. */
 CNN_INLINE vi vi_first(ptrdiff_t n)
 {
-    return vi_lane() < (int32_t)n;
+    return vi_lane() < (int32_t)(n < CNN_W ? n : CNN_W);
 }
 
 /* a > b ? a : b and a < b ? a : b, lane by lane: if either is NaN, or both are
