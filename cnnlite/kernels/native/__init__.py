@@ -2,5 +2,12 @@
 
 from __future__ import annotations
 
+from cnnlite.kernels.native import elementwise, rows
+
 DTYPES = ("float32",)
-KERNELS: dict = {}
+
+# Each module lists its operations by name in KERNELS.
+KERNELS = {
+    **elementwise.KERNELS,
+    **rows.KERNELS,
+}

@@ -8,7 +8,38 @@ cdef extern from "cnn.h":
     ctypedef struct cnn_table "const struct cnn_table":
         const char *level
         ptrdiff_t vector_floats
-        # the kernels of csrc's lists, each declared where it is used
+        # the kernels of csrc's lists
+        # elementwise.h
+        cnn_kernel *unary
+        cnn_kernel *unary_backward
+        cnn_kernel *binary
+        # rows.h
+        cnn_kernel *softmax_forward
+        cnn_kernel *softmax_backward
+        cnn_kernel *softmax_crossentropy_forward
+        cnn_kernel *softmax_crossentropy_backward
+        cnn_kernel *categorical_crossentropy_forward
+        cnn_kernel *sparse_categorical_crossentropy_forward
+        cnn_kernel *categorical_crossentropy_backward
+        cnn_kernel *sigmoid_crossentropy_forward
+        cnn_kernel *sigmoid_crossentropy_backward
+        cnn_kernel *binary_crossentropy_forward
+        cnn_kernel *binary_crossentropy_backward
+        cnn_kernel *mean_squared_error_forward
+        cnn_kernel *mean_squared_error_backward
+        cnn_kernel *sparse_categorical_accuracy
+        cnn_kernel *categorical_accuracy
+        cnn_kernel *binary_accuracy
+        cnn_kernel *bias_gradient
+        cnn_kernel *bias_gradient_sum
+        cnn_kernel *weighted_mean
+        cnn_kernel *mean_update
+
+    enum cnn_function:
+        CNN_LINEAR
+        CNN_RELU
+        CNN_SIGMOID
+        CNN_TANH
 
 # The table of the level in use.
 cdef cnn_table *table
@@ -37,5 +68,30 @@ cdef inline float *f32(cnp.ndarray a) noexcept:
     return <float *>cnp.PyArray_DATA(a) if a is not None else NULL
 
 
+cdef inline double *f64(cnp.ndarray a) noexcept:
+    return <double *>cnp.PyArray_DATA(a) if a is not None else NULL
+
+
+cdef inline cnp.int32_t *i32(cnp.ndarray a) noexcept:
+    return <cnp.int32_t *>cnp.PyArray_DATA(a) if a is not None else NULL
+
+
+cdef inline cnp.uint8_t *u8(cnp.ndarray a) noexcept:
+    return <cnp.uint8_t *>cnp.PyArray_DATA(a) if a is not None else NULL
+
+
 cdef inline ptrdiff_t dim(cnp.ndarray a, int axis) noexcept:
     return cnp.PyArray_DIM(a, axis)
+
+
+# An activation's code from its name; None is the linear one.
+cdef inline cnn_function function_code(name) except *:
+    if name is None:
+        return CNN_LINEAR
+    if name == "relu":
+        return CNN_RELU
+    if name == "sigmoid":
+        return CNN_SIGMOID
+    if name == "tanh":
+        return CNN_TANH
+    raise KeyError(name)
