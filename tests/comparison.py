@@ -82,6 +82,23 @@ def assert_within(got: Any, expected: Any, bounds: list[Any]) -> None:
             )
 
 
+def for_each(cases: list[Case], function: Callable[[Case], None]) -> None:
+    """Call ``function`` with every case; fail with a list of the cases that failed.
+
+    One test of many cases: ten thousand tests of one case would take a minute more.
+    """
+    assert cases
+    failed = []
+    for case in cases:
+        try:
+            function(case)
+        except Exception as error:
+            failed.append(f"{case}: {type(error).__name__}: {error}")
+    if failed:
+        listed = "\n".join(failed[:20])
+        raise AssertionError(f"{len(failed)} of {len(cases)} cases failed:\n{listed}")
+
+
 def right_outputs(
     case: Case, judge: Kernel, arguments: Arguments, dtype: Any, function_ulps: float
 ) -> tuple[list[Any], list[Any]]:

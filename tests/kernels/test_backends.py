@@ -6,6 +6,7 @@ import inspect
 import itertools
 import re
 import signal
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from tests.comparison import (
     check,
     check_accumulation,
     copied,
+    for_each,
     leaves,
     right_outputs,
     seeded,
@@ -34,14 +36,25 @@ VARIANTS = variants()
 ULPS = 2.0
 
 
-def pairs(cases: list[Case]) -> list[pytest.param]:
-    """Return every case with every variant whose back end holds its operation."""
-    return [
-        pytest.param(variant, case, id=f"{variant}-{case}")
-        for variant in VARIANTS
-        for case in cases
-        if case.operation in variant.kernels()
-    ]
+def over(cases: list[Case]) -> Callable[[Callable[[Variant, Case], None]], Callable[..., None]]:
+    """Make test(variant, case) one test for every variant and operation that it holds."""
+
+    def decorate(test: Callable[[Variant, Case], None]) -> Callable[..., None]:
+        operations = dict.fromkeys(case.operation for case in cases)
+
+        @pytest.mark.parametrize(
+            ("variant", "operation"),
+            [(v, name) for v in VARIANTS for name in operations if name in v.kernels()],
+            ids=str,
+        )
+        def looped(variant: Variant, operation: str) -> None:
+            chosen = [case for case in cases if case.operation == operation]
+            for_each(chosen, lambda case: test(variant, case))
+
+        looped.__doc__ = test.__doc__
+        return looped
+
+    return decorate
 
 
 def kernel_of(variant: Variant, operation: str):
@@ -58,14 +71,14 @@ def test_cython_holds_products_convolutions_and_pooling():
     assert set(Variant("cython", "", "").kernels()) == set(CYTHON)
 
 
-@pytest.mark.parametrize(("variant", "case"), pairs(EDGES + SHARED))
+@over(EDGES + SHARED)
 def test_value(variant: Variant, case: Case):
     kernel = kernel_of(variant, case.operation)
     judge = reference.KERNELS[case.operation]
     check(case, kernel, judge, np.dtype(variant.dtype), function_ulps=ULPS)
 
 
-@pytest.mark.parametrize(("variant", "case"), pairs([c for c in EDGES if c.accumulates]))
+@over([c for c in EDGES if c.accumulates])
 def test_accumulation(variant: Variant, case: Case):
     kernel = kernel_of(variant, case.operation)
     judge = reference.KERNELS[case.operation]
@@ -76,7 +89,7 @@ def is_exact(case: Case) -> bool:
     return case.exact_on_integers and getattr(case, "activation", None) in (None, "relu")
 
 
-@pytest.mark.parametrize(("variant", "case"), pairs([c for c in EDGES + SHARED if is_exact(c)]))
+@over([c for c in EDGES + SHARED if is_exact(c)])
 def test_whole_numbers_are_exact(variant: Variant, case: Case):
     """Sums of small whole numbers have no rounding, whatever their order; and many ties."""
     kernel = kernel_of(variant, case.operation)
@@ -115,8 +128,8 @@ def is_defined(case: Case, name: str) -> bool:
     return name != outer.get(case.operation) or case.padding == VALID  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("variant", "case"), pairs(EDGES))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of invalid values
+@over(EDGES)
 def test_nan_and_infinity(variant: Variant, case: Case):
     """One bad value makes the same outputs bad as in the reference, and leaves the others."""
     kernel = kernel_of(variant, case.operation)
@@ -141,7 +154,7 @@ def test_nan_and_infinity(variant: Variant, case: Case):
 CONV_INPUT = [c for c in EDGES if c.operation == "conv2d_backward_input"]
 
 
-@pytest.mark.parametrize(("variant", "case"), pairs(CONV_INPUT))
+@over(CONV_INPUT)
 def test_nan_weight_reaches_the_input_gradient(variant: Variant, case: Case):
     """A NaN weight spoils every dx it meets a dy for, and no other channel's."""
     kernel = kernel_of(variant, case.operation)
@@ -188,9 +201,7 @@ def test_aliases_are_found_in_the_docstrings():
     }
 
 
-@pytest.mark.parametrize(
-    ("variant", "case"), pairs([c for c in EDGES + SHARED if c.operation in aliases()])
-)
+@over([c for c in EDGES + SHARED if c.operation in aliases()])
 def test_aliased_arguments_give_the_same_bits(variant: Variant, case: Case):
     kernel = kernel_of(variant, case.operation)
     names = list(inspect.signature(reference.KERNELS[case.operation]).parameters)
