@@ -145,7 +145,7 @@ def draw(
 ) -> np.ndarray:
     """Standard normal numbers, or whole numbers from -4 to 4."""
     if integers:
-        return rng.integers(-4, 5, shape).astype(dtype)
+        return rng.integers(-4, 5, shape, dtype=np.int8).astype(dtype)
     return rng.standard_normal(shape).astype(dtype)
 
 
