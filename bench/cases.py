@@ -41,6 +41,13 @@ ROW_OPERATIONS = (
     "categorical_accuracy",
     "binary_accuracy",
 )
+FROM_LOGITS = (
+    "softmax_forward",
+    "softmax_crossentropy_forward",
+    "sparse_softmax_crossentropy_forward",
+    "sigmoid_crossentropy_forward",
+    "sigmoid_crossentropy_backward",
+)
 LENET = (
     *((5, 5, 1, 6), (6,), (5, 5, 6, 16), (16,)),
     *((400, 120), (120,), (120, 84), (84,), (84, 10), (10,)),
@@ -193,6 +200,9 @@ def _row_edges() -> list[Case]:
         for operation, (rows, classes) in product(ROW_OPERATIONS, sizes)
     ]
     cases += [Rows(operation=op, rows=5, classes=10, weights=False) for op in WITH_WEIGHTS]
+    # Logits that cancel, overflow or vanish unless the largest is subtracted first.
+    for operation, (scale, offset) in product(FROM_LOGITS, ((3, 1e4), (3, -1e4), (60, 0))):
+        cases.append(Rows(operation=operation, rows=5, classes=10, scale=scale, offset=offset))
     return cases
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from bench.case import Arguments, Case, draw, through_activation, unwritten
 
@@ -21,7 +20,9 @@ class Matmul(Case):
     transpose_a: bool = False
     transpose_b: bool = False
 
-    exact_on_integers: ClassVar[bool] = True
+    @property
+    def exact_on_integers(self):
+        return self.activation in (None, "relu")
 
     @property
     def terms(self):
@@ -59,7 +60,9 @@ class BiasGradient(Case):
     rows: int
     f: int
 
-    exact_on_integers: ClassVar[bool] = True
+    @property
+    def exact_on_integers(self):
+        return True
 
     @property
     def terms(self):

@@ -28,10 +28,16 @@ class Rows(Case):
     rows: int
     classes: int
     weights: bool = True
+    scale: float = 3.0  # of logits, their standard deviation
+    offset: float = 0.0  # of logits
 
     @property
     def terms(self):
         return self.classes
+
+    @property
+    def exact_on_integers(self):
+        return self.operation.endswith("accuracy")
 
     def _draw(self, name: str, rng: np.random.Generator) -> np.ndarray | None:
         """Draw the input called ``name`` in the reference's signature."""
@@ -50,7 +56,7 @@ class Rows(Case):
             return np.clip(softmax(rng.standard_normal(shape)), 1e-3, 0.999)
         if name == "y" and self.operation == "softmax_backward":
             return softmax(rng.standard_normal(shape))
-        return 3 * rng.standard_normal(shape)
+        return self.scale * rng.standard_normal(shape) + self.offset
 
     def arguments(self, rng, dtype, *, integers=False):
         names = [
@@ -66,7 +72,9 @@ class Rows(Case):
             for name in names[:split]
         ]
         inputs = [self._draw(name, rng) for name in names[split:]]
-        inputs = [a if a is None or a.dtype.kind == "i" else a.astype(dtype) for a in inputs]
+        if integers:  # three different values: nearly every row has a tie
+            inputs = [a if a.dtype == np.int32 else rng.integers(0, 3, a.shape) for a in inputs]
+        inputs = [a if a is None or a.dtype == np.int32 else a.astype(dtype) for a in inputs]
         params = {"threshold": 0.5} if self.operation == "binary_accuracy" else {}
         return Arguments(outputs, inputs, params)
 
@@ -168,8 +176,11 @@ def _sigmoid_forward(inputs, expected, dtype, count):
 
 def _sigmoid_backward(inputs, expected, dtype, count):
     x, _, weights = inputs
-    error = 2 * count * roundoff(dtype) / (1 + np.exp(-x)) / x.shape[1]
-    return error * _factor(weights, x) + 8 * roundoff(dtype) * np.abs(expected[0])
+    e = np.exp(-np.abs(x))
+    sigmoid = np.where(x >= 0, 1, e) / (1 + e)
+    error = 2 * count * roundoff(dtype) * sigmoid / x.shape[1] * _factor(weights, x)
+    # Below the normal range a result is only as exact as the spacing there.
+    return error + 8 * roundoff(dtype) * np.abs(expected[0]) + ulps(expected[0] * 0, 2, dtype)
 
 
 def _binary_forward(inputs, expected, dtype, count):

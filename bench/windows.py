@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -50,7 +49,9 @@ class Conv2d(Case):
     bias: bool = True
     activation: str | None = None  # of the forward pass
 
-    exact_on_integers: ClassVar[bool] = True
+    @property
+    def exact_on_integers(self):
+        return self.activation in (None, "relu")
 
     @property
     def out(self) -> Pair:
@@ -117,6 +118,10 @@ class Pool2d(Case):
     @property
     def terms(self):
         return self.pool_size[0] * self.pool_size[1]
+
+    @property
+    def exact_on_integers(self):
+        return self.operation.startswith("maxpool")
 
     def arguments(self, rng, dtype, *, integers=False):
         x_shape, y_shape = (self.n, *self.size, self.c), (self.n, *self.out, self.c)

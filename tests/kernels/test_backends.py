@@ -85,11 +85,7 @@ def test_accumulation(variant: Variant, case: Case):
     check_accumulation(case, kernel, judge, np.dtype(variant.dtype), function_ulps=ULPS)
 
 
-def is_exact(case: Case) -> bool:
-    return case.exact_on_integers and getattr(case, "activation", None) in (None, "relu")
-
-
-@over([c for c in EDGES + SHARED if is_exact(c)])
+@over([c for c in EDGES + SHARED if c.exact_on_integers])
 def test_whole_numbers_are_exact(variant: Variant, case: Case):
     """Sums of small whole numbers have no rounding, whatever their order; and many ties."""
     kernel = kernel_of(variant, case.operation)
