@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cnnlite.kernels.native.product import (
+from cnnlite.kernels.native.conv2d import (
     conv2d_backward_input,
     conv2d_backward_weight,
     conv2d_forward,
-    matmul,
 )
+from cnnlite.kernels.native.product import matmul
 
 DTYPES = ("float32",)
 KERNELS: dict = {
