@@ -1,6 +1,7 @@
 /* The micro-kernel: a few rows of A times a panel of B, in registers.
  *
- *     out[r][n] = bias[n] + sum over taps t, k < len of  rows[r][offs[t] + k * ks] * b[t * len + k][n]
+ *     out[r][n] = bias[n] + sum over taps t and k < len of
+ *                 rows[r][offs[t] + k * ks] * b[t * len + k][n]
  *
  * Matrix product: rows are A's rows, one tap.  Convolution: rows are the output's
  * pixels, taps are those of the filter.  Gradient of the weights: rows are
@@ -50,7 +51,7 @@ struct tile_set {
     ptrdiff_t vectors;
     ptrdiff_t rows[TILE_VECTORS];
     tile_fn *const *tiles[TILE_VECTORS]; /* [vectors - 1][rows - 1] */
-    tile_fn *const *masked;              /* [rows - 1], one vector of `last` columns: B's rows end there */
+    tile_fn *const *masked; /* [rows - 1]: one vector, of which B has `last` columns */
 };
 
 extern const struct tile_set CNN_NAME(vf_tiles);

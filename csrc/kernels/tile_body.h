@@ -178,11 +178,13 @@ static void T_(masked_10)(const struct tile *t)
 }
 
 static tile_fn *const V_(tiles_1)[] = {
-    T_(tile_1x1), T_(tile_2x1), T_(tile_3x1), T_(tile_4x1), T_(tile_5x1), T_(tile_6x1), T_(tile_7x1), T_(tile_8x1), T_(tile_9x1), T_(tile_10x1),
+    T_(tile_1x1), T_(tile_2x1), T_(tile_3x1), T_(tile_4x1), T_(tile_5x1), T_(tile_6x1),
+    T_(tile_7x1), T_(tile_8x1), T_(tile_9x1), T_(tile_10x1),
 };
 
 static tile_fn *const V_(masked)[] = {
-    T_(masked_1), T_(masked_2), T_(masked_3), T_(masked_4), T_(masked_5), T_(masked_6), T_(masked_7), T_(masked_8), T_(masked_9), T_(masked_10),
+    T_(masked_1), T_(masked_2), T_(masked_3), T_(masked_4), T_(masked_5), T_(masked_6),
+    T_(masked_7), T_(masked_8), T_(masked_9), T_(masked_10),
 };
 
 #if V_VECTORS >= 2
@@ -319,7 +321,8 @@ static tile_fn *const V_(tiles_2)[] = {
 
 #if V_VECTORS >= 4
 static tile_fn *const V_(tiles_3)[] = {
-    T_(tile_1x3), T_(tile_2x3), T_(tile_3x3), T_(tile_4x3), T_(tile_5x3), T_(tile_6x3), T_(tile_7x3), T_(tile_8x3),
+    T_(tile_1x3), T_(tile_2x3), T_(tile_3x3), T_(tile_4x3), T_(tile_5x3), T_(tile_6x3),
+    T_(tile_7x3), T_(tile_8x3),
 };
 
 static tile_fn *const V_(tiles_4)[] = {

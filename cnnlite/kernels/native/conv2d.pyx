@@ -271,7 +271,10 @@ def conv2d_backward_weight(
     filters = ceil_div(args.group_filters, args.filter_block)
     args.channel_block = args.group_channels
     if args.copy_blocked:
-        channels = clamp(1, TILES // filters, min(args.group_channels // 48, kh * kw * args.group_channels // 192))
+        channels = clamp(
+            1, TILES // filters,
+            min(args.group_channels // 48, kh * kw * args.group_channels // 192),
+        )
         args.channel_block = ceil_div(args.group_channels, channels)
     channels = ceil_div(args.group_channels, args.channel_block)
     args.blocks = pixel_blocks(args.images, args.h.out, args.w.out, 512, TILES)
