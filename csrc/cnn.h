@@ -24,6 +24,7 @@ enum cnn_function { CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH };
 #include "join.h"
 #include "optimizers.h"
 #include "pool.h"
+#include "probe.h"
 #include "product.h"
 #include "random.h"
 #include "rows.h"
@@ -35,7 +36,8 @@ enum cnn_function { CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH };
     CNN_ROWS_KERNELS(X)                                                                            \
     CNN_RANDOM_KERNELS(X)                                                                          \
     CNN_OPTIMIZER_KERNELS(X)                                                                       \
-    CNN_JOIN_KERNELS(X)
+    CNN_JOIN_KERNELS(X)                                                                            \
+    CNN_PROBE_KERNELS(X)
 
 struct cnn_table {
     const char *level;       /* "baseline", "avx2" or "avx512" */

@@ -13,7 +13,10 @@ cdef extern from "cnn.h":
         cnn_kernel *pack
         cnn_kernel *matmul
         cnn_kernel *correlate
+        cnn_kernel *depthwise
+        cnn_kernel *scatter
         cnn_kernel *weight_gradient
+        cnn_kernel *depthwise_weight_gradient
         cnn_kernel *sum_slices
         cnn_kernel *maxpool2d_forward
         cnn_kernel *maxpool2d_backward
@@ -27,6 +30,8 @@ cdef extern from "cnn.h":
         cnn_kernel *adam_update
         cnn_kernel *concatenate
         cnn_kernel *split
+        cnn_kernel *probe_fma
+        cnn_kernel *probe_triad
 
 # The table of the level in use.
 cdef cnn_table *table
