@@ -25,9 +25,7 @@ print(*dispatch.levels())
 
 
 @pytest.mark.skipif(EMULATOR is None, reason="needs QEMU's user mode (Debian: qemu-user)")
-@pytest.mark.parametrize(
-    ("cpu", "levels"), [("Nehalem", "baseline"), ("Haswell", "baseline avx2")]
-)
+@pytest.mark.parametrize(("cpu", "levels"), [("Nehalem", "baseline"), ("Haswell", "baseline avx2")])
 def test_emulated_cpu_runs_the_levels_it_has(cpu: str, levels: str) -> None:
     """Nehalem (2008) has no AVX, Haswell (2013) has AVX2 and FMA but no AVX-512."""
     environment = {k: v for k, v in os.environ.items() if k != "CNNLITE_SIMD"}
