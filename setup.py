@@ -73,7 +73,7 @@ def extension(path):
         str(path.with_suffix("")).replace(os.sep, "."),
         [str(path)],
         include_dirs=[numpy.get_include(), "csrc"],
-        depends=[str(header) for header in Path("csrc").glob("*.h")],
+        depends=[str(source) for source in Path("csrc").rglob("*.[ch]")],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=["-O3", "-g0", "-ffp-contract=off", *OPENMP, *SANITIZE_FLAGS],
         extra_link_args=[*OPENMP_LINK, *SANITIZE_FLAGS],

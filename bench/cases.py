@@ -158,6 +158,8 @@ def _element_edges() -> list[Case]:
         cases.append(Dropout(operation="dropout_backward", shape=shape, rate=rate))
     # 1 - 2^-40: the threshold would not fit into 32 bits.
     cases.append(Dropout(operation="dropout_forward", shape=(40,), rate=1 - 2**-40))
+    # The first word of stream 3 is the threshold itself, so the element is kept.
+    cases.append(Dropout(operation="dropout_forward", shape=(9,), rate=0x7A0EF614 / 2**32))
     high = {"stream": 2**32 - 1, "step": 2**32 + 5}  # of the step, the low 32 bits count
     cases.append(Dropout(operation="dropout_forward", shape=(40,), rate=0.5, **high))
     for shape in ((0,), (1,), (5,), (16,), (17,), (3, 5, 7)):

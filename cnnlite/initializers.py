@@ -13,6 +13,7 @@ import numpy as np
 
 from cnnlite import ops
 from cnnlite.random_state import next_seed, splitmix64
+from cnnlite.shapes import is_int
 
 __all__ = [
     "Constant",
@@ -105,7 +106,11 @@ class _Random(Initializer):
     """With a seed, every call gives the same values; without, each takes a new one."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self.seed = seed
+        if seed is not None and (not is_int(seed) or not 0 <= seed < 2**64):
+            raise ValueError(
+                f"{type(self).__name__}: seed must be an integer in [0, 2^64). Got {seed!r}."
+            )
+        self.seed = None if seed is None else int(seed)
 
     def _clock(self) -> np.ndarray:
         return ops.clock(next_seed() if self.seed is None else splitmix64(self.seed))
@@ -127,6 +132,10 @@ class RandomUniform(_Random):
         self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
     ) -> None:
         super().__init__(seed)
+        if not minval <= maxval:
+            raise ValueError(
+                f"RandomUniform: minval must not exceed maxval. Got {minval!r} and {maxval!r}."
+            )
         self.minval, self.maxval = minval, maxval
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
@@ -151,6 +160,8 @@ class RandomNormal(_Random):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
+        if not stddev >= 0:
+            raise ValueError(f"{type(self).__name__}: stddev must be >= 0. Got {stddev!r}.")
         self.mean, self.stddev = mean, stddev
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:

@@ -57,7 +57,8 @@ def next_seed() -> int:
     global _count
     with _lock:
         _count += 1
-        return splitmix64(_seed + _count)
+        # Hashed twice: seeds 5 and 6 must not give the same sequence, shifted by one.
+        return splitmix64(splitmix64(_seed) + _count)
 
 
 def splitmix64(x: int) -> int:

@@ -6,19 +6,27 @@ extent ``n`` with ``p`` zeros in all: ``floor((n + p - d (k - 1) - 1) / s) + 1``
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 from cnnlite.errors import ShapeError
 
-__all__ = ["Pads", "Pair", "normalize_axis", "pair", "window_output", "window_pads"]
+__all__ = ["Pads", "Pair", "is_int", "normalize_axis", "pair", "window_output", "window_pads"]
 
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
 
 
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) or hasattr(value, "__index__")
+def is_int(value: Any) -> bool:
+    """Return whether ``value`` is a whole number, of Python or NumPy; True and False are none."""
+    if isinstance(value, bool):
+        return False
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
 
 
 def pair(value: Any, where: str, *, minimum: int = 1) -> Pair:
@@ -34,8 +42,8 @@ def pair(value: Any, where: str, *, minimum: int = 1) -> Pair:
     >>> pair(2, "strides")
     (2, 2)
     """
-    both = (value, value) if _is_int(value) else value
-    if not isinstance(both, Sequence) or len(both) != 2 or not all(map(_is_int, both)):
+    both = (value, value) if is_int(value) else value
+    if not isinstance(both, Sequence) or len(both) != 2 or not all(map(is_int, both)):
         raise ShapeError(f"{where}: not an integer or a pair of them. Got {value!r}.")
     first, second = int(both[0]), int(both[1])
     if min(first, second) < minimum:
@@ -69,7 +77,7 @@ def window_pads(
                 for n, k, s, d in zip(size, taps, strides, dilation, strict=True)
             ]
             return (totals[0] // 2, -(-totals[0] // 2)), (totals[1] // 2, -(-totals[1] // 2))
-    elif _is_int(padding):
+    elif is_int(padding):
         rows = columns = pair(padding, where, minimum=0)
         return rows, columns
     elif isinstance(padding, Sequence) and len(padding) == 2:
@@ -117,6 +125,6 @@ def normalize_axis(axis: int, ndim: int, where: str) -> int:
     >>> normalize_axis(-1, 4, "concatenate")
     3
     """
-    if not _is_int(axis) or not -ndim <= axis < ndim:
+    if not is_int(axis) or not -ndim <= axis < ndim:
         raise ShapeError(f"{where}: no such axis. Got {axis!r} for {ndim} dimensions.")
     return int(axis) % ndim

@@ -9,7 +9,10 @@
     X(pack)                                                                                        \
     X(matmul)                                                                                      \
     X(correlate)                                                                                   \
+    X(depthwise)                                                                                   \
+    X(scatter)                                                                                     \
     X(weight_gradient)                                                                             \
+    X(depthwise_weight_gradient)                                                                   \
     X(sum_slices)
 
 /* pack: lay B out as panels of whole vectors, [panel][row][column], zeros after
@@ -71,9 +74,25 @@ struct cnn_correlate {
     int function; /* enum cnn_function */
 };
 
+/* depthwise: correlate with one channel and one filter in each group; packed is then
+ * one matrix, (taps, channels).  Tile = (image, block of rows).
+ * depthwise_weight_gradient: the same for weight_gradient.  Tile = slice. */
+
+/* scatter: gradient of the input where it has few channels, without groups and without
+ * dilation along the width.  Tile = (image, block of dx's rows). */
+struct cnn_scatter {
+    float *dx;           /* (images, h.size, w.size, channels) */
+    const float *dy;     /* (images, h.out, w.out, filters) */
+    const float *packed; /* (filters, h.taps * w.taps * channels) */
+    ptrdiff_t images, channels, filters;
+    struct cnn_window h, w; /* the forward convolution's */
+    ptrdiff_t rows;         /* of dx, in a tile */
+    int accumulate;
+};
+
 /* weight_gradient: dw and db as sums over slices of the pixels' blocks, slice s
  * into dw + s * dw_slice, db + s * db_slice (see sum_slices).
- * Tile = (slice, block of dw's rows (tap, channel), block of filters). */
+ * Tile = (slice, block of channels, block of filters). */
 struct cnn_weight_gradient {
     float *dw;       /* (h.taps * w.taps * group_channels, filters) */
     float *db;       /* (filters) or NULL */
@@ -82,7 +101,8 @@ struct cnn_weight_gradient {
     ptrdiff_t images, channels, filters, groups, group_channels, group_filters;
     struct cnn_window h, w;
     struct cnn_blocks blocks;
-    ptrdiff_t slices, dw_slice, db_slice, row_blocks, filter_block;
+    ptrdiff_t slices, dw_slice, db_slice, channel_block, filter_block;
+    int copy_blocked; /* read x through a copy in blocks of channels */
     int accumulate;
 };
 
@@ -93,6 +113,11 @@ struct cnn_sum_slices {
     ptrdiff_t size, slices, slice, block;
     int accumulate;
 };
+
+static inline ptrdiff_t cnn_min(ptrdiff_t a, ptrdiff_t b)
+{
+    return a < b ? a : b;
+}
 
 static inline ptrdiff_t cnn_ceil_div(ptrdiff_t a, ptrdiff_t b)
 {
@@ -149,15 +174,35 @@ static inline size_t cnn_correlate_scratch(const struct cnn_correlate *a)
            sizeof(float) * (size_t)cnn_frame_floats(&a->h, &a->w, a->blocks, a->channels);
 }
 
+/* `vector`: floats in a vector. */
+static inline size_t cnn_scatter_scratch(const struct cnn_scatter *a, ptrdiff_t vector)
+{
+    const ptrdiff_t patch = cnn_ceil_div(a->h.taps * a->w.taps * a->channels, vector) * vector;
+    const ptrdiff_t frame = a->rows * cnn_window_extent(&a->w, a->w.out) * a->channels;
+    return sizeof(float) * (size_t)(48 * patch + frame);
+}
+
 static inline size_t cnn_weight_gradient_pointers(const struct cnn_weight_gradient *a)
 {
-    return ((size_t)(a->blocks.images * a->blocks.rows) * sizeof(void *) + 63) & ~(size_t)63;
+    const ptrdiff_t rows = a->h.taps * a->w.taps * a->channel_block;
+    const ptrdiff_t lines = a->blocks.images * a->blocks.rows;
+    return ((size_t)(2 * rows + lines) * sizeof(void *) + 63) & ~(size_t)63;
+}
+
+/* Floats of the copy of x. */
+static inline ptrdiff_t cnn_weight_gradient_copy(const struct cnn_weight_gradient *a)
+{
+    if (!a->copy_blocked)
+        return cnn_frame_floats(&a->h, &a->w, a->blocks, a->channels);
+    return a->blocks.images * cnn_window_extent(&a->h, a->blocks.rows) *
+           cnn_window_extent(&a->w, a->w.out) * cnn_ceil_div(a->channel_block, 12) * 12;
 }
 
 static inline size_t cnn_weight_gradient_scratch(const struct cnn_weight_gradient *a)
 {
+    const ptrdiff_t pixels = a->blocks.images * a->blocks.rows * a->w.out;
     return cnn_weight_gradient_pointers(a) +
-           sizeof(float) * (size_t)cnn_frame_floats(&a->h, &a->w, a->blocks, a->channels);
+           sizeof(float) * (size_t)(cnn_weight_gradient_copy(a) + pixels * 64);
 }
 
 #endif

@@ -73,11 +73,13 @@ def assert_within(got: Any, expected: Any, bound: Any) -> None:
         special = ~np.isfinite(a) | ~np.isfinite(b)
         np.testing.assert_array_equal(a[special], b[special], err_msg=f"infinities of output {n}")
         error = np.where(special, 0, np.abs(np.where(special, 0, a) - np.where(special, 0, b)))
-        worst = np.unravel_index(np.argmax(error - limit), a.shape) if a.size else None
-        assert np.all(error <= limit), (
-            f"output {n}: {a[worst]!r} at {worst} is {error[worst]:.3g} off {b[worst]!r}, "
-            f"allowed {np.broadcast_to(limit, a.shape)[worst]:.3g}"
-        )
+        if not np.all(error <= limit):
+            worst = np.unravel_index(np.argmax(error - limit), a.shape)
+            place = tuple(map(int, worst))
+            raise AssertionError(
+                f"output {n}: {float(a[worst])!r} at {place} is {error[worst]:.3g} off "
+                f"{float(b[worst])!r}, allowed {np.broadcast_to(limit, a.shape)[worst]:.3g}"
+            )
 
 
 def right_outputs(

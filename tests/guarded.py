@@ -2,7 +2,7 @@
 
 One element read or written beyond such an array kills the process with SIGSEGV,
 so whoever uses them does so in a process of its own:
-``python -m tests.guarded BACKEND LEVEL`` runs all small cases of a back end.
+``python -m tests.guarded BACKEND LEVEL`` runs all cases of a back end.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def placed(arguments: Arguments, *, at_end: bool) -> Arguments:
 
 
 def main(backend: str, level: str) -> None:
-    """Run every small case in guarded memory; results must not depend on the place."""
-    from bench.cases import EDGES
+    """Run every case in guarded memory; results must not depend on the place."""
+    from bench.cases import EDGES, SHARED
     from tests.backends import Variant
     from tests.comparison import assert_same_bits, call, copied, seeded
 
@@ -66,16 +66,22 @@ def main(backend: str, level: str) -> None:
     for dtype in Variant.dtypes(backend):
         variant = Variant(backend, level, dtype)
         variant.use()
-        for case in EDGES:
+        for case in EDGES + SHARED:
             kernel = variant.kernels().get(case.operation)
             if kernel is None:
                 continue
             print(f"{variant}: {case}", file=sys.stderr, flush=True)  # the last one is to blame
-            arguments = case.arguments(seeded(case), np.dtype(dtype))
-            expected = call(kernel, copied(arguments))
-            for at_end in (True, False):
-                got = call(kernel, placed(arguments, at_end=at_end))
-                assert_same_bits(got, expected)
+            plain = case.arguments(seeded(case), np.dtype(dtype))
+            for accumulate in (False, True)[: 1 + case.accumulates]:
+                arguments = plain
+                if accumulate:
+                    start = mapped(np.zeros_like, list(plain.outputs))
+                    params = plain.params | {"accumulate": True}
+                    arguments = Arguments(start, plain.inputs, params)
+                expected = call(kernel, copied(arguments))
+                for at_end in (True, False):
+                    got = call(kernel, placed(arguments, at_end=at_end))
+                    assert_same_bits(got, expected)
     print("all inside")
 
 

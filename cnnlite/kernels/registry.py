@@ -97,7 +97,9 @@ def set_backend(backend: str) -> None:
     Examples
     --------
     >>> import cnnlite
-    >>> cnnlite.set_backend("native")
+    >>> before = cnnlite.get_backend()
+    >>> cnnlite.set_backend("reference")
+    >>> cnnlite.set_backend(before)
     """
     global _current
     _current = _checked(backend, "set_backend")

@@ -17,6 +17,7 @@ from cnnlite.layers.context import Context
 from cnnlite.layers.symbolic import Node, Shape, SymbolicTensor
 from cnnlite.ops import Parameter
 from cnnlite.ops.core import Tensor
+from cnnlite.shapes import is_int
 
 _names: Counter[str] = Counter()
 
@@ -45,7 +46,8 @@ def unique_name(stem: str) -> str:
 
 
 def _snake_case(name: str) -> str:
-    name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
+    """Return a class's name as Keras writes it: MaxPooling2D is max_pooling2d."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
@@ -98,6 +100,8 @@ class Layer:
         name: str | None = None,
         input_shape: Sequence[int] | None = None,
     ) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"{type(self).__name__}: name must be a string. Got {name!r}.")
         self.name = unique_name(_snake_case(type(self).__name__)) if name is None else name
         self.dtype = config.checked_dtype(dtype or config.floatx(), self.name)
         self.built = False
@@ -128,6 +132,13 @@ class Layer:
             value = _source.take(tuple(shape), self.dtype, label)
         else:
             value = initializers.get(initializer)(tuple(shape), self.dtype)
+            # A function of the user's may return any array, and keep it.
+            value = np.array(value, dtype=self.dtype, order="C")
+        if value.shape != tuple(shape):
+            raise ShapeError(
+                f"{label}: the initializer returned another shape. "
+                f"Got {value.shape}. Make it {tuple(shape)}."
+            )
         parameter = Parameter(value, label, trainable)
         self._parameters.append(parameter)
         return parameter
@@ -195,6 +206,7 @@ class Layer:
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the output's shape, None for the batch."""
+        check_single(input_shape, self)
         return input_shape
 
     def multiply_adds(self, input_shape: Any) -> int:
@@ -223,6 +235,7 @@ class Layer:
         arrays = [np.ascontiguousarray(t, dtype=self.dtype) for t in inputs]
         shapes = [a.shape for a in arrays]
         self.ensure_built(shapes if listed else shapes[0])
+        self.compute_output_shape(shapes if listed else shapes[0])  # checks them
         y = self.call(
             arrays if listed else arrays[0], ctx=Context(), training=bool(training), mask=mask
         )
@@ -255,17 +268,33 @@ class Layer:
 def assign_all(parameters: Sequence[Parameter], arrays: Sequence[Any], where: str) -> None:
     """Copy arrays into parameters, all or none."""
     arrays = [np.asarray(a) for a in arrays]
+    if any(a.dtype.kind not in "fiub" for a in arrays):
+        raise TypeError(
+            f"{where}: set_weights: weights must be numbers. "
+            f"Got dtypes {', '.join(str(a.dtype) for a in arrays)}."
+        )
     wanted, given = [p.shape for p in parameters], [a.shape for a in arrays]
     if wanted != given:
         raise ShapeError(
-            f"{where}: set_weights: the arrays do not fit the weights. Got {given}. Make it {wanted}."
+            f"{where}: set_weights: the arrays do not fit the weights. "
+            f"Got {given}. Make it {wanted}."
         )
     for parameter, array in zip(parameters, arrays, strict=True):
         parameter.assign(array)
 
 
+def check_single(input_shape: Any, layer: Layer) -> None:
+    """Raise if a layer of one input was called on several."""
+    if isinstance(input_shape, list):
+        raise ShapeError(
+            f"{layer.name}: {type(layer).__name__} takes one input. "
+            f"Got {len(input_shape)}, of shapes {input_shape}."
+        )
+
+
 def check_rank(input_shape: Shape, rank: int, layer: Layer, meaning: str) -> None:
     """Raise unless a layer's input has the rank it needs."""
+    check_single(input_shape, layer)
     if len(input_shape) != rank:
         raise ShapeError(
             f"{layer.name}: {type(layer).__name__} needs {rank} dimensions, {meaning}. "
@@ -275,6 +304,6 @@ def check_rank(input_shape: Shape, rank: int, layer: Layer, meaning: str) -> Non
 
 def positive(value: Any, where: str) -> int:
     """Return a size given to a layer's constructor, or raise."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < 1:
+    if not is_int(value) or value < 1:
         raise ShapeError(f"{where} must be a positive integer. Got {value!r}.")
     return int(value)

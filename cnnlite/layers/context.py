@@ -61,8 +61,24 @@ class StepState:
         return found
 
     def gradients(self, parameters: Iterable[Parameter]) -> list[Any]:
-        """Return the gradient arrays of ``parameters``, all of them written."""
-        return [self.gradient(p).array for p in parameters]
+        """Return the gradient arrays of ``parameters``, all of them written.
+
+        Raises
+        ------
+        ValueError
+            If the layer of one of them wrote none.
+        """
+        found = []
+        for parameter in parameters:
+            gradient = self._gradients.get(id(parameter))
+            if gradient is None or not gradient.accumulate:
+                raise ValueError(
+                    f"{parameter.name}: its layer's backward wrote no gradient. Pass "
+                    "out=ctx.grad(weight) to an operation there, or make the weight with "
+                    "trainable=False."
+                )
+            found.append(gradient.array)
+        return found
 
 
 class Context:
@@ -84,9 +100,7 @@ class Context:
     (1, 2)
     """
 
-    def __init__(
-        self, step: StepState | None = None, node: int = 0, needs_dx: bool = True
-    ) -> None:
+    def __init__(self, step: StepState | None = None, node: int = 0, needs_dx: bool = True) -> None:
         self.step = StepState() if step is None else step
         self.needs_dx = needs_dx
         self.saved: tuple = ()

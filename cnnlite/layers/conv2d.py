@@ -70,8 +70,7 @@ class Conv2D(Layer):
         self.groups = positive(groups, f"{self.name}: groups")
         if self.filters % self.groups:
             raise ShapeError(
-                f"{self.name}: groups must divide filters. "
-                f"Got filters={filters}, groups={groups}."
+                f"{self.name}: groups must divide filters. Got filters={filters}, groups={groups}."
             )
         self.activation = checked_activation(activation, self.name)
         self.use_bias = use_bias

@@ -9,7 +9,7 @@ import numpy as np
 from cnnlite import initializers, ops
 from cnnlite.errors import ShapeError
 from cnnlite.layers.activation import checked_activation
-from cnnlite.layers.base import Layer, positive
+from cnnlite.layers.base import Layer, check_single, positive
 from cnnlite.layers.context import Context
 from cnnlite.layers.symbolic import Shape
 from cnnlite.ops.core import Tensor
@@ -64,6 +64,7 @@ class Dense(Layer):
         )
 
     def _check(self, input_shape: Shape) -> None:
+        check_single(input_shape, self)
         if len(input_shape) < 2 or input_shape[-1] is None:
             raise ShapeError(
                 f"{self.name}: Dense needs (batch, ..., features). Got shape {tuple(input_shape)}."

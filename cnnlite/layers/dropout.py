@@ -8,6 +8,7 @@ from cnnlite import ops
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context
 from cnnlite.ops.core import Tensor
+from cnnlite.shapes import is_int
 
 
 class Dropout(Layer):
@@ -38,6 +39,8 @@ class Dropout(Layer):
         super().__init__(**kwargs)
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
             raise ValueError(f"{self.name}: rate must lie in [0, 1). Got {rate!r}.")
+        if seed is not None and (not is_int(seed) or not 0 <= seed < 2**64):
+            raise ValueError(f"{self.name}: seed must be an integer in [0, 2^64). Got {seed!r}.")
         self.rate = float(rate)
         self.seed = seed
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
-
-import numpy as np
 
 from cnnlite import ops
 from cnnlite.errors import ShapeError
-from cnnlite.layers.base import Layer
+from cnnlite.layers.base import Layer, check_single
 from cnnlite.layers.context import Context
 from cnnlite.layers.symbolic import Shape
 from cnnlite.ops.core import Tensor
@@ -34,10 +33,12 @@ class Flatten(Layer):
         return ops.reshape(dy, x_shape)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
+        check_single(input_shape, self)
         sizes = input_shape[1:]
-        if not input_shape or any(n is None for n in sizes):
+        known = [n for n in sizes if n is not None]
+        if not input_shape or len(known) < len(sizes):
             raise ShapeError(
                 f"{self.name}: every size but the batch must be known. "
                 f"Got shape {tuple(input_shape)}."
             )
-        return (input_shape[0], int(np.prod(sizes, dtype=np.int64)))
+        return (input_shape[0], math.prod(known))

@@ -10,7 +10,7 @@ from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context
 from cnnlite.layers.symbolic import Shape
 from cnnlite.ops.core import Tensor
-from cnnlite.shapes import normalize_axis
+from cnnlite.shapes import is_int, normalize_axis
 
 
 def _check_several(input_shape: Any, layer: Layer) -> None:
@@ -70,7 +70,9 @@ class Concatenate(Layer):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        if not is_int(axis):
+            raise ShapeError(f"{self.name}: axis must be an integer. Got {axis!r}.")
+        self.axis = int(axis)
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         axis = normalize_axis(self.axis, x[0].ndim, f"{self.name}: axis")
@@ -86,7 +88,7 @@ class Concatenate(Layer):
         first = list(input_shape[0])
         axis = normalize_axis(self.axis, len(first), f"{self.name}: axis")
         if axis == 0:
-            raise ShapeError(f"{self.name}: inputs cannot be joined along the batch.")
+            raise ShapeError(f"{self.name}: inputs cannot be joined along the batch, axis 0.")
         for shape in input_shape[1:]:
             others = [n for d, n in enumerate(shape) if d not in (0, axis)]
             if len(shape) != len(first) or others != [

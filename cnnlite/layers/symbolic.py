@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnlite import config
 from cnnlite.errors import ShapeError
+from cnnlite.shapes import is_int
 
 if TYPE_CHECKING:
     from cnnlite.layers.base import Layer
@@ -61,7 +62,7 @@ class Node:
         self.output = SymbolicTensor(output_shape, layer.dtype, self)
 
 
-def Input(  # noqa: N802 (Keras's name)
+def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
     dtype: str | None = None,
@@ -90,10 +91,10 @@ def Input(  # noqa: N802 (Keras's name)
             "Write Input((28, 28, 1)) or Input((784,))."
         )
     sizes = tuple(shape)
-    if not all(isinstance(n, int) and n > 0 for n in sizes):
+    if not all(is_int(n) and n > 0 for n in sizes):
         raise ShapeError(f"Input: sizes must be positive integers. Got {shape!r}.")
     tensor = SymbolicTensor(
-        (batch_size, *sizes), config.checked_dtype(dtype or config.floatx(), "Input")
+        (batch_size, *map(int, sizes)), config.checked_dtype(dtype or config.floatx(), "Input")
     )
     tensor.name = name
     return tensor

@@ -40,9 +40,7 @@ def as_inputs(x: Any, shapes: Sequence[tuple], dtypes: Sequence[str], where: str
             )
         checked.append(np.ascontiguousarray(a, dtype=dtype))
     if len({len(a) for a in checked}) > 1:
-        raise ShapeError(
-            f"{where}: the inputs differ in samples. Got {[len(a) for a in checked]}."
-        )
+        raise ShapeError(f"{where}: the inputs differ in samples. Got {[len(a) for a in checked]}.")
     return checked
 
 
@@ -125,7 +123,9 @@ def _as_weights(value: Any, n: int, output_shape: tuple, dtype: str, where: str)
         raise ShapeError(
             f"{where}: sample_weight does not fit. Got shape {w.shape}. Make it ({n},)."
         )
-    return np.ascontiguousarray(np.broadcast_to(w.reshape(w.shape + (1,) * (len(rows) - w.ndim)), rows))
+    return np.ascontiguousarray(
+        np.broadcast_to(w.reshape(w.shape + (1,) * (len(rows) - w.ndim)), rows)
+    )
 
 
 def split_validation(data: Dataset, fraction: float) -> tuple[Dataset, Dataset]:

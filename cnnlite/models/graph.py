@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from cnnlite import ops
+from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context, StepState
 from cnnlite.layers.symbolic import Node, SymbolicTensor
@@ -24,9 +24,7 @@ class Graph:
         Each once, in the order of first use.
     """
 
-    def __init__(
-        self, inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]
-    ) -> None:
+    def __init__(self, inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) -> None:
         self.inputs, self.outputs = list(inputs), list(outputs)
         self.nodes = self._sorted()
         self.layers: list[Layer] = list(dict.fromkeys(node.layer for node in self.nodes))
@@ -80,12 +78,19 @@ class Graph:
             needs_dx = any(id(t.node) in learning for t in node.inputs)
             ctx = Context(step, index, needs_dx)
             xs = [values[id(t)] for t in node.inputs]
-            values[id(node.output)] = node.layer.call(
+            y = node.layer.call(
                 xs if node.listed else xs[0],
                 ctx=ctx,
                 training=training if node.training is None else node.training,
                 mask=None,
             )
+            if not _fits(y, node.output):
+                raise ShapeError(
+                    f"{node.layer.name}: call returned another shape than compute_output_shape "
+                    f"promises. Got {y.shape}, promised {node.output.shape}. "
+                    f"Write compute_output_shape in {type(node.layer).__name__}."
+                )
+            values[id(node.output)] = y
             contexts.append(ctx)
         return [values[id(t)] for t in self.outputs], contexts
 
@@ -109,8 +114,10 @@ class Graph:
                 continue
             dx = node.layer.backward(dy, ctx=ctx)
             if ctx.needs_dx:
-                for tensor, d in zip(node.inputs, dx if node.listed else [dx], strict=True):
+                dxs = dx if node.listed and dx is not None else [dx] * len(node.inputs)
+                for tensor, d in zip(node.inputs, dxs, strict=True):
                     if id(tensor.node) in learning:
+                        _check_gradient(d, tensor, node.layer)
                         add(tensor, d)
 
     def apply(self, inputs: Sequence[SymbolicTensor]) -> list[SymbolicTensor]:
@@ -122,3 +129,23 @@ class Graph:
                 xs if node.listed else xs[0], training=node.training
             )
         return [values[id(t)] for t in self.outputs]
+
+
+def _fits(value: Tensor, tensor: SymbolicTensor) -> bool:
+    """Return whether a value has the shape of its symbolic tensor, the batch aside."""
+    return len(value.shape) == len(tensor.shape) and all(
+        n is None or n == m for n, m in zip(tensor.shape[1:], value.shape[1:], strict=True)
+    )
+
+
+def _check_gradient(d: Tensor | None, tensor: SymbolicTensor, layer: Layer) -> None:
+    """Raise unless a layer's backward returned a gradient of its input."""
+    if d is None:
+        raise ValueError(
+            f"{layer.name}: backward returned no gradient of its input. Return one array per input."
+        )
+    if not _fits(d, tensor):
+        raise ShapeError(
+            f"{layer.name}: backward returned a gradient of another shape than its input. "
+            f"Got {d.shape}. Make it {(d.shape[0], *tensor.shape[1:])}."
+        )

@@ -62,6 +62,33 @@ def fuse_softmax_crossentropy(steps: list[Step], kept: set[Buffer]) -> None:
             steps.remove(first)
 
 
+def mask_before_unpooling(steps: list[Step], kept: set[Buffer]) -> None:
+    """Apply ReLU's derivative to the pooled gradient, a quarter of the size for 2x2.
+
+    After convolution, ReLU, maximum pooling, the gradient goes back through the
+    pooling to each window's winner and is then masked by the winner's sign.  The
+    winner's value is the pooled value, so the mask can come first.  (Of several
+    NaN in one window, only the first, the winner, then has a NaN gradient.)
+    """
+    for mask in [s for s in steps if s.params.get("function") == "relu"]:
+        if mask.name != "unary_backward" or mask.params["accumulate"]:
+            continue
+        dx, y = mask.inputs[0].base, mask.inputs[1].base
+        uses = [s for s in steps if any(b is dx for b in _bases((*s.inputs, *s.outputs)))]
+        if len(uses) != 2 or uses[0].name != "maxpool2d_backward" or dx in kept:
+            continue
+        unpool = uses[0]
+        dy, argmax = unpool.inputs
+        pools = [s for s in steps if s.name == "maxpool2d_forward" and s.outputs[1] is argmax]
+        if unpool.params["accumulate"] or len(pools) != 1 or pools[0].inputs[0].base is not y:
+            continue
+        masked = Buffer(dy.shape, dy.dtype)
+        unpool.outputs, unpool.inputs = mask.outputs, (masked, argmax)
+        mask.outputs, mask.inputs = (masked,), (dy, pools[0].outputs[0])
+        steps.remove(mask)
+        steps.insert(steps.index(unpool), mask)
+
+
 def drop_dead(steps: list[Step], kept: set[Buffer]) -> None:
     """Remove the steps whose results nobody reads.
 

@@ -91,6 +91,7 @@ class Plan:
         """End the recording: run the passes and place the buffers."""
         kept = {b.base for b in self.outputs.values()}
         passes.fuse_softmax_crossentropy(self.steps, kept)
+        passes.mask_before_unpooling(self.steps, kept)
         passes.drop_dead(self.steps, kept)
         self.lay_out()
 

@@ -53,11 +53,18 @@ class Sequential(Model):
             return
         if not isinstance(layer, Layer | Model):
             raise TypeError(f"{self.name}: not a layer. Got {layer!r}.")
+        before = self._input
         self._stack.append(layer)
         sample = getattr(layer, "sample_shape", None)
         if len(self._stack) == 1 and self._input is None and sample is not None:
             self._input = Input(sample, dtype=layer.dtype)
-        self._rebuild()
+        try:
+            self._rebuild()
+        except BaseException:  # the layer does not fit: leave the model as it was
+            self._stack.pop()
+            self._input = before
+            self._rebuild()
+            raise
 
     def pop(self) -> Any:
         """Take the topmost layer away and return it."""
@@ -69,6 +76,7 @@ class Sequential(Model):
 
     def _rebuild(self) -> None:
         self._forget_plans()
+        self._metrics = None  # "accuracy" depends on the last layer
         self._graph = None
         if self._input is None or not self._stack:
             return
@@ -101,12 +109,17 @@ class Sequential(Model):
 
     @property
     def weights(self) -> list[Any]:
-        return [p for layer in self._stack for p in layer.weights]
+        return self._each("weights")
 
     @property
     def trainable_weights(self) -> list[Any]:
-        return [p for layer in self._stack for p in layer.trainable_weights]
+        return self._each("trainable_weights")
 
     @property
     def non_trainable_weights(self) -> list[Any]:
-        return [p for layer in self._stack for p in layer.non_trainable_weights]
+        return self._each("non_trainable_weights")
+
+    def _each(self, kind: str) -> list[Any]:
+        """Return the parameters of all layers, each once though its layer be there twice."""
+        found = {id(p): p for layer in self._stack for p in getattr(layer, kind)}
+        return list(found.values())

@@ -435,9 +435,7 @@ class Trainer:
         steps = -(-len(data) // size)
         calls = CallbackList(callbacks, self, {"steps": steps, "verbose": verbose})
         progress = Progress("Predict", steps, verbose)
-        results = [
-            np.empty((len(data), *t.shape[1:]), dtype=t.dtype) for t in self.graph.outputs
-        ]
+        results = [np.empty((len(data), *t.shape[1:]), dtype=t.dtype) for t in self.graph.outputs]
         calls.call("on_predict_begin")
         try:
             for batch, start in enumerate(range(0, len(data), size)):

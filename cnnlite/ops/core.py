@@ -8,6 +8,7 @@ replays the calls later (see :mod:`cnnlite.models.plan`).
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -116,8 +117,10 @@ def tensor(
     """
     if type(value) is Parameter:
         value = value.value
-    if type(value) is not Buffer:
+    if type(value) is not Buffer or _state.recorder is None:
         value = _array(value, where, dtype, integer)
+    elif dtype is None and value.dtype not in FLOATS:
+        raise DtypeError(f"{where} is {value.dtype} but must be float32 or float64.")
     if dtype is not None and value.dtype != dtype:
         raise DtypeError(
             f"{where} is {value.dtype} but {np.dtype(dtype)} is needed. "
@@ -125,25 +128,26 @@ def tensor(
         )
     if ndim is not None and len(value.shape) != ndim:
         raise ShapeError(
-            f"{where} has {len(value.shape)} dimensions but needs {ndim}. "
-            f"Got shape {value.shape}."
+            f"{where} has {len(value.shape)} dimensions but needs {ndim}. Got shape {value.shape}."
         )
     return value
 
 
 def _array(value: Any, where: str, dtype: Any, integer: bool) -> np.ndarray:
+    if value is None or type(value) is Buffer:
+        raise TypeError(f"{where} must be an array. Got {value!r}.")
     if not isinstance(value, np.ndarray) and not hasattr(value, "__array__"):
         try:
-            value = np.asarray(value, dtype=dtype or np.float32)
+            value = np.asarray(value, dtype=None if integer else dtype or np.float32)
         except (TypeError, ValueError) as error:
             raise DtypeError(f"{where} is no array of numbers: {error}.") from None
-    array = np.ascontiguousarray(value)
-    if integer and array.dtype.kind in "iub":
-        return array.astype(dtype, copy=False)
-    if array.dtype in FLOATS:
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
-    if integer and array.dtype == dtype:
-        return array
+    array = np.asarray(value, order="C")  # unlike ascontiguousarray, it keeps a scalar a scalar
+    if integer and (array.dtype.kind in "iub" or array.size == 0):
+        return _as_integers(array, where, np.dtype(dtype))
+    native = array.dtype.newbyteorder("=")
+    if native in FLOATS and not integer:
+        array = array.astype(native, copy=False)
+        return array if array.flags.aligned else array.copy()
     wanted = np.dtype(dtype) if dtype is not None else "float32"
     raise DtypeError(
         f"{where} is {array.dtype} but must be {'integers' if integer else 'float32 or float64'}. "
@@ -151,14 +155,29 @@ def _array(value: Any, where: str, dtype: Any, integer: bool) -> np.ndarray:
     )
 
 
+def _as_integers(array: np.ndarray, where: str, dtype: np.dtype) -> np.ndarray:
+    """Return whole numbers as ``dtype``; one that does not fit raises instead of wrapping."""
+    if array.dtype == dtype:
+        return array if array.flags.aligned else array.copy()
+    limits = np.iinfo(dtype)
+    if array.size and not (limits.min <= array.min() and array.max() <= limits.max):
+        raise ValueError(
+            f"{where} holds numbers outside of {dtype}'s {limits.min}..{limits.max}. "
+            f"Got {array.min()}..{array.max()}."
+        )
+    return array.astype(dtype)
+
+
 class Output:
     """The output of one operation: a fresh array, the caller's ``out``, or a gradient.
 
     ``array`` is what the kernel writes.  Eagerly that is a temporary where the
     caller's array is not contiguous or overlaps an input; :meth:`deliver` copies.
+    An operation whose kernel can add to its output says so (``adds``) and passes
+    ``accumulate`` on; the others write a temporary, which :meth:`deliver` adds.
     """
 
-    __slots__ = ("accumulate", "array", "out")
+    __slots__ = ("accumulate", "array", "out", "sum")
 
     def __init__(
         self,
@@ -168,18 +187,23 @@ class Output:
         where: str,
         reads: Sequence[Any] = (),
         alias: Sequence[Any] = (),
+        adds: bool = False,
     ) -> None:
-        self.out, self.accumulate = out, False
+        self.out, self.accumulate, self.sum = out, False, None
+        make: Any = Buffer if _state.recorder is not None else np.empty
         if out is None:
-            make: Any = Buffer if _state.recorder is not None else np.empty
             self.array = make(shape, dtype)
             return
         if type(out) is Gradient:
             self.array, self.accumulate = out.array, out.accumulate
-            out.accumulate = True
         else:
             self.array = out.value if type(out) is Parameter else out
         _check_out(self.array, tuple(shape), np.dtype(dtype), where)
+        if type(out) is Gradient:
+            out.accumulate = True
+        if self.accumulate and not adds:
+            self.sum, self.array, self.accumulate = self.array, make(shape, dtype), False
+            return
         if type(self.array) is np.ndarray and _state.recorder is None:
             self._avoid_overlap(reads, alias)
 
@@ -190,14 +214,20 @@ class Output:
             a is not None and np.may_share_memory(target, a) and not _same_memory(target, a)
             for a in alias
         )
-        if not target.flags.c_contiguous or clash:
+        if not target.flags.c_contiguous or not target.flags.aligned or clash:
             self.out = target
-            self.array = target.copy() if self.accumulate else np.empty_like(target, order="C")
+            self.array = np.empty(target.shape, target.dtype)
+            if self.accumulate:
+                self.array[...] = target
         else:
             self.out = None
 
     def deliver(self) -> Tensor:
         """Return the finished output, copied to the caller's array where need be."""
+        if self.sum is not None:
+            total = self.sum
+            run("binary", total.dtype, (total,), (total, self.array), function="add")
+            return total
         if type(self.out) is np.ndarray and self.out is not self.array:
             self.out[...] = self.array
             return self.out
@@ -236,14 +266,15 @@ def same_shape(where: str, a: Tensor, b: Tensor, names: str = "x and y") -> None
         raise DtypeError(f"{where}: {names} differ in dtype. Got {a.dtype} and {b.dtype}.")
 
 
-def checked_shape(shape: Any, ndim: int, where: str) -> tuple[int, ...]:
-    """Return a shape given as a parameter, or raise."""
+def checked_shape(shape: Any, ndim: int | None, where: str) -> tuple[int, ...]:
+    """Return a shape given as a parameter, of ``ndim`` sizes unless that is None, or raise."""
     try:
-        checked = tuple(int(n) for n in shape)
-    except (TypeError, ValueError):
-        checked = ()
-    if len(checked) != ndim or min(checked, default=0) < 0:
-        raise ShapeError(f"{where}: not a shape of {ndim} sizes. Got {shape!r}.")
+        checked = tuple(operator.index(n) for n in shape)
+    except TypeError:
+        checked = (-1,)
+    if ndim not in (None, len(checked)) or min(checked, default=0) < 0:
+        sizes = "" if ndim is None else f" of {ndim} sizes"
+        raise ShapeError(f"{where}: not a shape{sizes}. Got {shape!r}.")
     return checked
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def _unary_backward(function: str, dy: Any, y: Any, out: Any) -> Tensor:
     where = f"{function}_backward"
     dy, y = tensor(dy, f"{where}: dy"), tensor(y, f"{where}: y")
     same_shape(where, dy, y, "dy and y")
-    dx = Output(out, dy.shape, dy.dtype, where, reads=(y,), alias=(dy,))
+    dx = Output(out, dy.shape, dy.dtype, where, reads=(y,), alias=(dy,), adds=True)
     run(
         "unary_backward",
         dy.dtype,
@@ -153,7 +154,7 @@ def softmax_backward(dy: Any, y: Any, *, out: Any = None) -> Tensor:
     dy = _at_least_1d(tensor(dy, f"{where}: dy"), f"{where}: dy")
     y = tensor(y, f"{where}: y")
     same_shape(where, dy, y, "dy and y")
-    dx = Output(out, dy.shape, dy.dtype, where, reads=(y,), alias=(dy,))
+    dx = Output(out, dy.shape, dy.dtype, where, reads=(y,), alias=(dy,), adds=True)
     outputs, inputs = (_as_rows(dx.array),), (_as_rows(dy), _as_rows(y))
     run(where, dy.dtype, outputs, inputs, accumulate=dx.accumulate)
     return dx.deliver()
@@ -305,8 +306,11 @@ def reshape(x: Any, shape: Sequence[int]) -> Tensor:
     (2, 2)
     """
     if type(x) is not Buffer:
-        x = np.ascontiguousarray(x)
-    sizes = [int(n) for n in shape]
+        x = np.asarray(x, order="C")
+    try:
+        sizes = [operator.index(n) for n in shape]
+    except TypeError:
+        raise ShapeError(f"reshape: shape must be a sequence of sizes. Got {shape!r}.") from None
     known = int(np.prod([n for n in sizes if n != -1], dtype=object))
     if sizes.count(-1) == 1 and known and x.size % known == 0:
         sizes[sizes.index(-1)] = x.size // known

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite.errors import ShapeError
+from cnnlite.errors import DtypeError, ShapeError
 from cnnlite.ops.core import Output, Tensor, rows_of, run, same_shape, tensor, view
 
 
@@ -68,7 +68,7 @@ def _backward(name: str, x: Any, target: Any, weights: Any, sparse: bool, out: A
     x = _prediction(x, name)
     target = (_labels if sparse else _target)(target, x, name)
     weights = _weights(weights, x, name)
-    dx = Output(out, x.shape, x.dtype, name, reads=(x, target, weights))
+    dx = Output(out, x.shape, x.dtype, name, reads=(x, target, weights), adds=True)
     inputs = (rows_of(x), target, weights)
     run(name, x.dtype, (rows_of(dx.array),), inputs, accumulate=dx.accumulate)
     return dx.deliver()
@@ -365,8 +365,20 @@ def mean_update(state: Any, values: Any, weights: Any = None, *, count_rows: boo
     array([4., 2.])
     """
     values, weights = _values(values, weights, "mean_update")
-    state = tensor(state, "mean_update: state", 1, np.float64)
+    _check_state(state)
     run("mean_update", values.dtype, (state,), (values, weights), count_rows=count_rows)
+
+
+def _check_state(state: Any) -> None:
+    where = "mean_update: state"
+    if not isinstance(state, np.ndarray):
+        raise TypeError(f"{where} is updated in place, so an array. Got {type(state).__name__}.")
+    if state.shape != (2,):
+        raise ShapeError(f"{where} must have shape (2,). Got {state.shape}.")
+    if state.dtype != np.float64:
+        raise DtypeError(f"{where} must be float64. Got {state.dtype}.")
+    if not state.flags.c_contiguous or not state.flags.writeable:
+        raise ValueError(f"{where} must be contiguous and writable, as it is updated in place.")
 
 
 def _values(values: Any, weights: Any, where: str) -> tuple[Tensor, Tensor | None]:

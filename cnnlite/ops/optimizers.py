@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnnlite.errors import DtypeError, ShapeError
-from cnnlite.ops.core import Buffer, run
+from cnnlite.ops.core import FLOATS, Buffer, run
 from cnnlite.ops.parameter import Parameter
 
 
@@ -22,8 +22,10 @@ def _arrays(arrays: Sequence[Any], like: Sequence[Any], where: str, written: boo
             raise TypeError(f"{where}[{i}] must be an array. Got {type(a).__name__}.")
         if a.shape != w.shape:
             raise ShapeError(f"{where}[{i}] must have shape {w.shape}. Got {a.shape}.")
-        if a.dtype != w.dtype or a.dtype.kind != "f":
+        if a.dtype != w.dtype or a.dtype not in FLOATS:
             raise DtypeError(f"{where}[{i}] must be {w.dtype} as the weight. Got {a.dtype}.")
+        if a.dtype != checked[0].dtype:
+            raise DtypeError(f"{where} must have one dtype. Got {checked[0].dtype} and {a.dtype}.")
         if isinstance(a, np.ndarray) and not a.flags.c_contiguous:
             raise ValueError(f"{where}[{i}] is not C-contiguous. Use np.ascontiguousarray.")
         if written and isinstance(a, np.ndarray) and not a.flags.writeable:
@@ -34,6 +36,9 @@ def _arrays(arrays: Sequence[Any], like: Sequence[Any], where: str, written: boo
 def _scalar(value: Any, dtype: Any, where: str) -> np.ndarray:
     if isinstance(value, np.ndarray) and value.shape == (1,) and value.dtype == dtype:
         return value
+    if not isinstance(value, int | float | np.number):
+        array = f"a (1,) {np.dtype(dtype)} array"
+        raise TypeError(f"{where} must be a number or {array}. Got {value!r}.")
     return np.full(1, value, dtype)
 
 
@@ -86,7 +91,7 @@ def sgd_update(
         where,
         weights[0].dtype,
         (weights, velocities),
-        (gradients, _scalar(rate, np.float64, where)),
+        (gradients, _scalar(rate, np.float64, f"{where}: rate")),
         momentum=float(momentum),
         nesterov=bool(nesterov),
     )
@@ -128,6 +133,9 @@ def adam_update(
     weights = _values(weights)
     weights = _arrays(weights, weights, f"{where}: weights", True)
     gradients = _arrays(gradients, weights, f"{where}: gradients", False)
+    steps = _scalar(iterations, np.int64, f"{where}: iterations")
+    if not isinstance(iterations, np.ndarray) and steps[0] < 1:
+        raise ValueError(f"{where}: iterations must be 1 in the first step. Got {iterations!r}.")
     moments = _arrays(moments, weights, f"{where}: moments", True)
     variances = _arrays(variances, weights, f"{where}: variances", True)
     if not weights:
@@ -136,7 +144,7 @@ def adam_update(
         where,
         weights[0].dtype,
         (weights, moments, variances),
-        (gradients, _scalar(rate, np.float64, where), _scalar(iterations, np.int64, where)),
+        (gradients, _scalar(rate, np.float64, f"{where}: rate"), steps),
         beta_1=float(beta_1),
         beta_2=float(beta_2),
         epsilon=float(epsilon),

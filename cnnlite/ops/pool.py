@@ -115,7 +115,7 @@ def maxpool2d_backward(
     dtype = np.uint8 if places <= 256 else np.int32
     argmax = tensor(argmax, f"{where}: argmax", 4, dtype, integer=True)
     _check_dy(argmax.shape, shape, f"{where}: argmax")
-    dx = Output(out, x_shape, dy.dtype, where, reads=(dy, argmax))
+    dx = Output(out, x_shape, dy.dtype, where, reads=(dy, argmax), adds=True)
     run(where, dy.dtype, (dx.array,), (dy, argmax), **params, accumulate=dx.accumulate)
     return dx.deliver()
 
@@ -184,6 +184,6 @@ def averagepool2d_backward(
     x_shape = checked_shape(x_shape, 4, f"{where}: x_shape")
     shape, params = _geometry(x_shape, pool_size, strides, padding, where)
     _check_dy(dy.shape, shape, f"{where}: dy")
-    dx = Output(out, x_shape, dy.dtype, where, reads=(dy,))
+    dx = Output(out, x_shape, dy.dtype, where, reads=(dy,), adds=True)
     run(where, dy.dtype, (dx.array,), (dy,), **params, accumulate=dx.accumulate)
     return dx.deliver()

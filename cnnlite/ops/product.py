@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnlite.errors import ShapeError
 from cnnlite.ops.core import Output, Tensor, checked_shape, rows_of, run, tensor, view
-from cnnlite.shapes import Pads, Pair, pair, window_output, window_pads
+from cnnlite.shapes import Pads, Pair, is_int, pair, window_output, window_pads
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh")  # what a kernel applies in its epilogue
 
@@ -76,8 +76,8 @@ def matmul(
     if k != kb:
         raise ShapeError(
             f"matmul: the inner sizes differ, {k} of a and {kb} of b. "
-            f"Got a {a.shape}{' transposed' * transpose_a}, b {b.shape}{' transposed' * transpose_b}."
-            f" Make them equal."
+            f"Got a {a.shape}{' transposed' * transpose_a}, "
+            f"b {b.shape}{' transposed' * transpose_b}. Make them equal."
         )
     if bias is not None:
         bias = tensor(bias, "matmul: bias", 1, a.dtype)
@@ -85,9 +85,8 @@ def matmul(
             raise ShapeError(f"matmul: bias must have shape ({n},). Got {bias.shape}.")
     activation = _activation(activation, "matmul")
     shape = (m, n) if transpose_a else (*a.shape[:-1], n)
-    y = Output(out, shape, a.dtype, "matmul", reads=(a, b, bias))
-    if y.accumulate and (bias is not None or activation):
-        raise ValueError("matmul: a gradient is a plain product. Drop bias and activation.")
+    plain = bias is None and activation is None
+    y = Output(out, shape, a.dtype, "matmul", reads=(a, b, bias), adds=plain)
     run(
         "matmul",
         a.dtype,
@@ -122,7 +121,7 @@ def bias_gradient(dy: Any, *, out: Any = None) -> Tensor:
     dy = tensor(dy, "bias_gradient: dy")
     if dy.ndim < 1:
         raise ShapeError("bias_gradient: dy must have a dimension. Got a scalar.")
-    db = Output(out, dy.shape[-1:], dy.dtype, "bias_gradient", reads=(dy,))
+    db = Output(out, dy.shape[-1:], dy.dtype, "bias_gradient", reads=(dy,), adds=True)
     rows = view(dy, (1, dy.shape[0])) if dy.ndim == 1 else rows_of(dy)
     run("bias_gradient", dy.dtype, (db.array,), (rows,), accumulate=db.accumulate)
     return db.deliver()
@@ -144,7 +143,7 @@ class _Geometry:
         self.strides: Pair = pair(strides, f"{where}: strides")
         self.dilation: Pair = pair(dilation, f"{where}: dilation")
         size, taps = x_shape[1:3], w_shape[:2]
-        if not isinstance(groups, int) or groups < 1:
+        if not is_int(groups) or groups < 1:
             raise ShapeError(f"{where}: groups must be at least 1. Got {groups!r}.")
         if min(w_shape) < 1:
             raise ShapeError(f"{where}: w has no weights. Got {w_shape}.")
@@ -155,7 +154,7 @@ class _Geometry:
                 + f". Got x {x_shape}, w {w_shape}. Make x.shape[3] equal "
                 + ("w.shape[2]." if groups == 1 else "w.shape[2] * groups, and groups divide F.")
             )
-        self.groups = groups
+        self.groups = int(groups)
         self.pads: Pads = window_pads(
             padding, size, taps, self.strides, self.dilation, f"{where}: padding"
         )
@@ -281,7 +280,7 @@ def conv2d_backward_input(
     x_shape = checked_shape(x_shape, 4, f"{where}: x_shape")
     g = _Geometry(x_shape, w.shape, strides, padding, dilation, groups, where)
     g.check_dy(dy, where)
-    dx = Output(out, x_shape, dy.dtype, where, reads=(dy, w))
+    dx = Output(out, x_shape, dy.dtype, where, reads=(dy, w), adds=True)
     run(where, dy.dtype, (dx.array,), (dy, w), **g.params(), accumulate=dx.accumulate)
     return dx.deliver()
 
@@ -327,10 +326,10 @@ def conv2d_backward_weight(
     w_shape = checked_shape(w_shape, 4, f"{where}: w_shape")
     g = _Geometry(x.shape, w_shape, strides, padding, dilation, groups, where)
     g.check_dy(dy, where)
-    dw = Output(out, w_shape, dy.dtype, where, reads=(dy, x))
+    dw = Output(out, w_shape, dy.dtype, where, reads=(dy, x), adds=True)
     db = None
     if bias_out is not None:
-        db = Output(bias_out, w_shape[3:], dy.dtype, f"{where}: bias_out", reads=(dy, x))
+        db = Output(bias_out, w_shape[3:], dy.dtype, f"{where}: bias_out", (dy, x), adds=True)
         if db.accumulate != dw.accumulate:
             raise ValueError(f"{where}: out and bias_out must both be fresh or both be added to.")
     run(

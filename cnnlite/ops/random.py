@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite.ops.core import Output, Tensor, run, same_shape, tensor
+from cnnlite.errors import DtypeError
+from cnnlite.ops.core import FLOATS, Output, Tensor, checked_shape, run, same_shape, tensor
+from cnnlite.shapes import is_int
 
 
 def clock(seed: int, step: int = 0) -> np.ndarray:
@@ -19,6 +21,11 @@ def clock(seed: int, step: int = 0) -> np.ndarray:
     >>> ops.clock(7)
     array([7, 0], dtype=uint64)
     """
+    for name, value in (("seed", seed), ("step", step)):
+        if not is_int(value):
+            raise TypeError(f"clock: {name} must be an integer. Got {value!r}.")
+        if not 0 <= value < 2**64:
+            raise ValueError(f"clock: {name} must lie in [0, 2^64). Got {value}.")
     return np.array([seed, step], dtype=np.uint64)
 
 
@@ -37,9 +44,22 @@ def _clock(value: Any, where: str) -> np.ndarray:
 
 
 def _stream(stream: int, where: str) -> int:
-    if not 0 <= stream < 2**32:
-        raise ValueError(f"{where}: stream must lie in [0, 2^32). Got {stream}.")
+    if not is_int(stream) or not 0 <= stream < 2**32:
+        raise ValueError(f"{where}: stream must be an integer in [0, 2^32). Got {stream!r}.")
     return int(stream)
+
+
+def _rate(rate: float, where: str) -> float:
+    if not isinstance(rate, int | float | np.number) or not 0 <= rate < 1:
+        raise ValueError(f"{where}: rate must be a number in [0, 1). Got {rate!r}.")
+    return float(rate)
+
+
+def _random_output(shape: Any, dtype: Any, where: str) -> Tensor:
+    dtype = np.dtype(dtype)
+    if dtype not in FLOATS:
+        raise DtypeError(f"{where}: dtype must be float32 or float64. Got {dtype}.")
+    return Output(None, checked_shape(shape, None, f"{where}: shape"), dtype, where).array
 
 
 def dropout_forward(
@@ -75,12 +95,10 @@ def dropout_forward(
     True
     """
     x = tensor(x, "dropout: x")
-    if not 0 <= rate < 1:
-        raise ValueError(f"dropout: rate must lie in [0, 1). Got {rate}.")
     y = Output(out, x.shape, x.dtype, "dropout", alias=(x,))
     mask = Output(None, x.shape, np.uint8, "dropout").array
     inputs = (x, _clock(clock, "dropout"))
-    params = {"rate": float(rate), "stream": _stream(stream, "dropout")}
+    params = {"rate": _rate(rate, "dropout"), "stream": _stream(stream, "dropout")}
     run("dropout_forward", x.dtype, (y.array, mask), inputs, **params)
     return y.deliver(), mask
 
@@ -99,8 +117,8 @@ def dropout_backward(dy: Any, mask: Any, rate: float, *, out: Any = None) -> Ten
     mask = tensor(mask, f"{where}: mask", dtype=np.uint8, integer=True)
     if mask.shape != dy.shape:
         same_shape(where, dy, mask, "dy and mask")
-    dx = Output(out, dy.shape, dy.dtype, where, reads=(mask,), alias=(dy,))
-    params = {"rate": float(rate), "accumulate": dx.accumulate}
+    dx = Output(out, dy.shape, dy.dtype, where, reads=(mask,), alias=(dy,), adds=True)
+    params = {"rate": _rate(rate, where), "accumulate": dx.accumulate}
     run(where, dy.dtype, (dx.array,), (dy, mask), **params)
     return dx.deliver()
 
@@ -123,7 +141,7 @@ def random_uniform(
     >>> bool(u.min() >= 0 and u.max() < 1)
     True
     """
-    y = Output(None, shape, np.dtype(dtype), "random_uniform").array
+    y = _random_output(shape, dtype, "random_uniform")
     params = {"low": float(low), "high": float(high), "stream": _stream(stream, "random_uniform")}
     run("random_uniform", y.dtype, (y,), (_clock(clock, "random_uniform"),), **params)
     return y
@@ -148,7 +166,7 @@ def random_normal(
     >>> bool(abs(z).max() <= 2)
     True
     """
-    y = Output(None, shape, np.dtype(dtype), "random_normal").array
+    y = _random_output(shape, dtype, "random_normal")
     params = {
         "mean": float(mean),
         "stddev": float(stddev),

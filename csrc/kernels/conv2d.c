@@ -77,7 +77,7 @@ void CNN_NAME(correlate)(const void *args, ptrdiff_t tile, void *scratch)
                 t.b = panel.b + first * len * panel.ldb;
                 t.accumulate = a->accumulate || first > 0;
                 const int is_last = first + t.taps == taps;
-                t.bias = is_last && a->bias ? a->bias + t.column : NULL;
+                t.bias = first == 0 && a->bias ? a->bias + t.column : NULL;
                 t.relu = is_last && a->function == CNN_RELU;
                 for (ptrdiff_t q = 0, mr; q < pixels; q += mr) {
                     mr = rows_of_tile(pixels - q, panel.rows);

@@ -9,25 +9,22 @@
  * base; what lies below and to the right follows at these distances in floats. */
 struct view {
     const float *base;
-    ptrdiff_t image, row;
+    ptrdiff_t image, row, pixel;
+    ptrdiff_t block; /* from 12 channels to the next 12 (copy.h) */
 };
 
-/* Columns first..first+columns-1 of one image row (zeros outside 0..size-1). */
-CNN_INLINE void copy_framed_row(float *to, const float *row, ptrdiff_t first, ptrdiff_t columns,
-                                ptrdiff_t size, ptrdiff_t channels)
+struct span {
+    ptrdiff_t begin, end;
+};
+
+/* Which of the columns that a window looks at lie inside the image. */
+CNN_INLINE struct span columns_inside(const struct cnn_window *w, ptrdiff_t columns)
 {
-    ptrdiff_t begin = first < 0 ? -first : 0, end = size - first;
-    if (begin > columns)
-        begin = columns;
-    if (end > columns)
-        end = columns;
-    if (end < begin)
-        end = begin;
-    zero_floats(to, begin * channels);
-    if (end > begin)
-        copy_floats(to + begin * channels, row + (first + begin) * channels,
-                    (end - begin) * channels);
-    zero_floats(to + end * channels, (columns - end) * channels);
+    struct span span = {cnn_min(w->first < 0 ? -w->first : 0, columns),
+                        cnn_min(w->size - w->first, columns)};
+    if (span.end < span.begin)
+        span.end = span.begin;
+    return span;
 }
 
 /* What output rows q0..q1-1 of images n0..n1-1 look at: x itself, or a copy with its
@@ -39,18 +36,24 @@ CNN_INLINE struct view framed_view(const float *x, ptrdiff_t channels, const str
     const ptrdiff_t image = h->size * w->size * channels, row = w->size * channels;
     const ptrdiff_t top = q0 * h->stride + h->first;
     if (!cnn_window_framed(h) && !cnn_window_framed(w))
-        return (struct view){x + n0 * image + top * row + w->first * channels, image, row};
+        return (struct view){x + n0 * image + top * row + w->first * channels, image, row,
+                             channels, BLOCK};
 
     const ptrdiff_t rows = cnn_window_extent(h, q1 - q0), columns = cnn_window_extent(w, w->out);
-    const struct view view = {scratch, rows * columns * channels, columns * channels};
+    const struct view view = {scratch, rows * columns * channels, columns * channels, channels,
+                              BLOCK};
+    const struct span inside = columns_inside(w, columns);
     for (ptrdiff_t n = n0; n < n1; n++)
-        for (ptrdiff_t i = 0; i < rows; i++) {
-            float *to = scratch + (n - n0) * view.image + i * view.row;
-            if (top + i < 0 || top + i >= h->size)
-                zero_floats(to, view.row);
-            else
-                copy_framed_row(to, x + n * image + (top + i) * row, w->first, columns, w->size,
-                                channels);
+        for (ptrdiff_t i = top; i < top + rows; i++, scratch += view.row) {
+            if (i < 0 || i >= h->size || inside.begin == inside.end) {
+                zero_floats(scratch, view.row);
+                continue;
+            }
+            const float *from = x + n * image + i * row + (w->first + inside.begin) * channels;
+            zero_floats(scratch, inside.begin * channels);
+            copy_floats(scratch + inside.begin * channels, from,
+                        (inside.end - inside.begin) * channels);
+            zero_floats(scratch + inside.end * channels, (columns - inside.end) * channels);
         }
     return view;
 }

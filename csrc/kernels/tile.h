@@ -1,6 +1,6 @@
 /* The micro-kernel: a few rows of A times a panel of B, in registers.
  *
- *     out[r][n] = sum over taps t, k < len of  rows[r][offs[t] + k * ks] * b[t * len + k][n]
+ *     out[r][n] = bias[n] + sum over taps t, k < len of  rows[r][offs[t] + k * ks] * b[t * len + k][n]
  *
  * Matrix product: rows are A's rows, one tap.  Convolution: rows are the output's
  * pixels, taps are those of the filter.  Gradient of the weights: rows are

@@ -11,12 +11,16 @@ CNN_INLINE void V_(tile)(int mr, int nv, int masked, const struct tile *t)
     const float *b = t->b, *row[TILE_MOST_ROWS];
     V acc[TILE_MOST_ROWS][TILE_VECTORS];
 
+    V bias[TILE_VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++)
+        bias[v] = t->bias ? V_(load_n)(t->bias + v * lanes, v < nv - 1 ? lanes : last) : (V){0};
 #pragma GCC unroll 16
     for (int r = 0; r < mr; r++) {
         row[r] = t->rows[r];
 #pragma GCC unroll 4
         for (int v = 0; v < nv; v++)
-            acc[r][v] = (V){0};
+            acc[r][v] = bias[v];
     }
     if (t->accumulate) /* what out holds arrives while the sum is computed */
 #pragma GCC unroll 16
@@ -39,289 +43,296 @@ CNN_INLINE void V_(tile)(int mr, int nv, int masked, const struct tile *t)
                 for (int v = 0; v < nv; v++)
                     acc[r][v] = V_(fma)(a, bk[v], acc[r][v]);
             }
+            __asm__("" : "+r"(i)); /* no second loop for ks = 1 */
         }
     }
 
-    V bias[TILE_VECTORS];
+    __asm__("" : "+r"(t)); /* read again what the loop had no registers for */
+    const int whole = !masked && t->last == lanes;
+    if (t->accumulate)
+#pragma GCC unroll 16
+        for (int r = 0; r < mr; r++)
 #pragma GCC unroll 4
-    for (int v = 0; v < nv; v++)
-        bias[v] = t->bias ? V_(load_n)(t->bias + v * lanes, v < nv - 1 ? lanes : last) : (V){0};
+            for (int v = 0; v < nv; v++) {
+                const float *out = t->out[r] + t->column + v * lanes;
+                acc[r][v] += v < nv - 1 || whole ? V_(load)(out) : V_(load_n)(out, t->last);
+            }
+    if (t->relu)
+#pragma GCC unroll 16
+        for (int r = 0; r < mr; r++)
+#pragma GCC unroll 4
+            for (int v = 0; v < nv; v++)
+                acc[r][v] = V_(relu)(acc[r][v]);
 #pragma GCC unroll 16
     for (int r = 0; r < mr; r++) {
         float *out = t->out[r] + t->column;
 #pragma GCC unroll 4
-        for (int v = 0; v < nv; v++, out += lanes) {
-            const int whole = v < nv - 1 || last == lanes;
-            V y = acc[r][v] + bias[v];
-            if (t->accumulate)
-                y += whole ? V_(load)(out) : V_(load_n)(out, last);
-            if (t->relu) /* NaN stays NaN */
-                y = V_(relu)(y);
-            if (whole)
-                V_(store)(out, y);
-            else
-                V_(store_n)(out, y, last);
-        }
+        for (int v = 0; v < nv - 1; v++)
+            V_(store)(out + v * lanes, acc[r][v]);
+        if (whole)
+            V_(store)(out + (nv - 1) * lanes, acc[r][nv - 1]);
+        else
+            V_(store_n)(out + (nv - 1) * lanes, acc[r][nv - 1], t->last);
     }
 }
 
 /* One function per size: rows x vectors. */
-static void V_(tile_1x1)(const struct tile *t)
+static void T_(tile_1x1)(const struct tile *t)
 {
     V_(tile)(1, 1, 0, t);
 }
 
-static void V_(tile_2x1)(const struct tile *t)
+static void T_(tile_2x1)(const struct tile *t)
 {
     V_(tile)(2, 1, 0, t);
 }
 
-static void V_(tile_3x1)(const struct tile *t)
+static void T_(tile_3x1)(const struct tile *t)
 {
     V_(tile)(3, 1, 0, t);
 }
 
-static void V_(tile_4x1)(const struct tile *t)
+static void T_(tile_4x1)(const struct tile *t)
 {
     V_(tile)(4, 1, 0, t);
 }
 
-static void V_(tile_5x1)(const struct tile *t)
+static void T_(tile_5x1)(const struct tile *t)
 {
     V_(tile)(5, 1, 0, t);
 }
 
-static void V_(tile_6x1)(const struct tile *t)
+static void T_(tile_6x1)(const struct tile *t)
 {
     V_(tile)(6, 1, 0, t);
 }
 
-static void V_(tile_7x1)(const struct tile *t)
+static void T_(tile_7x1)(const struct tile *t)
 {
     V_(tile)(7, 1, 0, t);
 }
 
-static void V_(tile_8x1)(const struct tile *t)
+static void T_(tile_8x1)(const struct tile *t)
 {
     V_(tile)(8, 1, 0, t);
 }
 
-static void V_(tile_9x1)(const struct tile *t)
+static void T_(tile_9x1)(const struct tile *t)
 {
     V_(tile)(9, 1, 0, t);
 }
 
-static void V_(tile_10x1)(const struct tile *t)
+static void T_(tile_10x1)(const struct tile *t)
 {
     V_(tile)(10, 1, 0, t);
 }
 
-static void V_(tile_11x1)(const struct tile *t)
+static void T_(tile_11x1)(const struct tile *t)
 {
     V_(tile)(11, 1, 0, t);
 }
 
-static void V_(tile_12x1)(const struct tile *t)
+static void T_(tile_12x1)(const struct tile *t)
 {
     V_(tile)(12, 1, 0, t);
 }
 
-static void V_(masked_1)(const struct tile *t)
+static void T_(masked_1)(const struct tile *t)
 {
     V_(tile)(1, 1, 1, t);
 }
 
-static void V_(masked_2)(const struct tile *t)
+static void T_(masked_2)(const struct tile *t)
 {
     V_(tile)(2, 1, 1, t);
 }
 
-static void V_(masked_3)(const struct tile *t)
+static void T_(masked_3)(const struct tile *t)
 {
     V_(tile)(3, 1, 1, t);
 }
 
-static void V_(masked_4)(const struct tile *t)
+static void T_(masked_4)(const struct tile *t)
 {
     V_(tile)(4, 1, 1, t);
 }
 
-static void V_(masked_5)(const struct tile *t)
+static void T_(masked_5)(const struct tile *t)
 {
     V_(tile)(5, 1, 1, t);
 }
 
-static void V_(masked_6)(const struct tile *t)
+static void T_(masked_6)(const struct tile *t)
 {
     V_(tile)(6, 1, 1, t);
 }
 
-static void V_(masked_7)(const struct tile *t)
+static void T_(masked_7)(const struct tile *t)
 {
     V_(tile)(7, 1, 1, t);
 }
 
-static void V_(masked_8)(const struct tile *t)
+static void T_(masked_8)(const struct tile *t)
 {
     V_(tile)(8, 1, 1, t);
 }
 
-static void V_(masked_9)(const struct tile *t)
+static void T_(masked_9)(const struct tile *t)
 {
     V_(tile)(9, 1, 1, t);
 }
 
-static void V_(masked_10)(const struct tile *t)
+static void T_(masked_10)(const struct tile *t)
 {
     V_(tile)(10, 1, 1, t);
 }
 
-static void V_(masked_11)(const struct tile *t)
+static void T_(masked_11)(const struct tile *t)
 {
     V_(tile)(11, 1, 1, t);
 }
 
-static void V_(masked_12)(const struct tile *t)
+static void T_(masked_12)(const struct tile *t)
 {
     V_(tile)(12, 1, 1, t);
 }
 
 static tile_fn *const V_(tiles_1)[] = {
-    V_(tile_1x1), V_(tile_2x1), V_(tile_3x1), V_(tile_4x1), V_(tile_5x1), V_(tile_6x1), V_(tile_7x1), V_(tile_8x1), V_(tile_9x1), V_(tile_10x1), V_(tile_11x1), V_(tile_12x1),
+    T_(tile_1x1), T_(tile_2x1), T_(tile_3x1), T_(tile_4x1), T_(tile_5x1), T_(tile_6x1), T_(tile_7x1), T_(tile_8x1), T_(tile_9x1), T_(tile_10x1), T_(tile_11x1), T_(tile_12x1),
 };
 
 static tile_fn *const V_(masked)[] = {
-    V_(masked_1), V_(masked_2), V_(masked_3), V_(masked_4), V_(masked_5), V_(masked_6), V_(masked_7), V_(masked_8), V_(masked_9), V_(masked_10), V_(masked_11), V_(masked_12),
+    T_(masked_1), T_(masked_2), T_(masked_3), T_(masked_4), T_(masked_5), T_(masked_6), T_(masked_7), T_(masked_8), T_(masked_9), T_(masked_10), T_(masked_11), T_(masked_12),
 };
 
 #if V_VECTORS >= 2
-static void V_(tile_1x2)(const struct tile *t)
+static void T_(tile_1x2)(const struct tile *t)
 {
     V_(tile)(1, 2, 0, t);
 }
 
-static void V_(tile_2x2)(const struct tile *t)
+static void T_(tile_2x2)(const struct tile *t)
 {
     V_(tile)(2, 2, 0, t);
 }
 
-static void V_(tile_3x2)(const struct tile *t)
+static void T_(tile_3x2)(const struct tile *t)
 {
     V_(tile)(3, 2, 0, t);
 }
 
-static void V_(tile_4x2)(const struct tile *t)
+static void T_(tile_4x2)(const struct tile *t)
 {
     V_(tile)(4, 2, 0, t);
 }
 
-static void V_(tile_5x2)(const struct tile *t)
+static void T_(tile_5x2)(const struct tile *t)
 {
     V_(tile)(5, 2, 0, t);
 }
 
-static void V_(tile_6x2)(const struct tile *t)
+static void T_(tile_6x2)(const struct tile *t)
 {
     V_(tile)(6, 2, 0, t);
 }
 
 #if V_VECTORS >= 4
-static void V_(tile_7x2)(const struct tile *t)
+static void T_(tile_7x2)(const struct tile *t)
 {
     V_(tile)(7, 2, 0, t);
 }
 
-static void V_(tile_8x2)(const struct tile *t)
+static void T_(tile_8x2)(const struct tile *t)
 {
     V_(tile)(8, 2, 0, t);
 }
 
-static void V_(tile_9x2)(const struct tile *t)
+static void T_(tile_9x2)(const struct tile *t)
 {
     V_(tile)(9, 2, 0, t);
 }
 
-static void V_(tile_10x2)(const struct tile *t)
+static void T_(tile_10x2)(const struct tile *t)
 {
     V_(tile)(10, 2, 0, t);
 }
 
-static void V_(tile_11x2)(const struct tile *t)
+static void T_(tile_11x2)(const struct tile *t)
 {
     V_(tile)(11, 2, 0, t);
 }
 
-static void V_(tile_12x2)(const struct tile *t)
+static void T_(tile_12x2)(const struct tile *t)
 {
     V_(tile)(12, 2, 0, t);
 }
 
-static void V_(tile_1x3)(const struct tile *t)
+static void T_(tile_1x3)(const struct tile *t)
 {
     V_(tile)(1, 3, 0, t);
 }
 
-static void V_(tile_2x3)(const struct tile *t)
+static void T_(tile_2x3)(const struct tile *t)
 {
     V_(tile)(2, 3, 0, t);
 }
 
-static void V_(tile_3x3)(const struct tile *t)
+static void T_(tile_3x3)(const struct tile *t)
 {
     V_(tile)(3, 3, 0, t);
 }
 
-static void V_(tile_4x3)(const struct tile *t)
+static void T_(tile_4x3)(const struct tile *t)
 {
     V_(tile)(4, 3, 0, t);
 }
 
-static void V_(tile_5x3)(const struct tile *t)
+static void T_(tile_5x3)(const struct tile *t)
 {
     V_(tile)(5, 3, 0, t);
 }
 
-static void V_(tile_6x3)(const struct tile *t)
+static void T_(tile_6x3)(const struct tile *t)
 {
     V_(tile)(6, 3, 0, t);
 }
 
-static void V_(tile_7x3)(const struct tile *t)
+static void T_(tile_7x3)(const struct tile *t)
 {
     V_(tile)(7, 3, 0, t);
 }
 
-static void V_(tile_8x3)(const struct tile *t)
+static void T_(tile_8x3)(const struct tile *t)
 {
     V_(tile)(8, 3, 0, t);
 }
 
-static void V_(tile_1x4)(const struct tile *t)
+static void T_(tile_1x4)(const struct tile *t)
 {
     V_(tile)(1, 4, 0, t);
 }
 
-static void V_(tile_2x4)(const struct tile *t)
+static void T_(tile_2x4)(const struct tile *t)
 {
     V_(tile)(2, 4, 0, t);
 }
 
-static void V_(tile_3x4)(const struct tile *t)
+static void T_(tile_3x4)(const struct tile *t)
 {
     V_(tile)(3, 4, 0, t);
 }
 
-static void V_(tile_4x4)(const struct tile *t)
+static void T_(tile_4x4)(const struct tile *t)
 {
     V_(tile)(4, 4, 0, t);
 }
 
-static void V_(tile_5x4)(const struct tile *t)
+static void T_(tile_5x4)(const struct tile *t)
 {
     V_(tile)(5, 4, 0, t);
 }
 
-static void V_(tile_6x4)(const struct tile *t)
+static void T_(tile_6x4)(const struct tile *t)
 {
     V_(tile)(6, 4, 0, t);
 }
@@ -329,20 +340,20 @@ static void V_(tile_6x4)(const struct tile *t)
 #endif
 
 static tile_fn *const V_(tiles_2)[] = {
-    V_(tile_1x2), V_(tile_2x2), V_(tile_3x2), V_(tile_4x2), V_(tile_5x2), V_(tile_6x2),
+    T_(tile_1x2), T_(tile_2x2), T_(tile_3x2), T_(tile_4x2), T_(tile_5x2), T_(tile_6x2),
 #if V_VECTORS >= 4
-    V_(tile_7x2), V_(tile_8x2), V_(tile_9x2), V_(tile_10x2), V_(tile_11x2), V_(tile_12x2),
+    T_(tile_7x2), T_(tile_8x2), T_(tile_9x2), T_(tile_10x2), T_(tile_11x2), T_(tile_12x2),
 #endif
 };
 #endif
 
 #if V_VECTORS >= 4
 static tile_fn *const V_(tiles_3)[] = {
-    V_(tile_1x3), V_(tile_2x3), V_(tile_3x3), V_(tile_4x3), V_(tile_5x3), V_(tile_6x3), V_(tile_7x3), V_(tile_8x3),
+    T_(tile_1x3), T_(tile_2x3), T_(tile_3x3), T_(tile_4x3), T_(tile_5x3), T_(tile_6x3), T_(tile_7x3), T_(tile_8x3),
 };
 
 static tile_fn *const V_(tiles_4)[] = {
-    V_(tile_1x4), V_(tile_2x4), V_(tile_3x4), V_(tile_4x4), V_(tile_5x4), V_(tile_6x4),
+    T_(tile_1x4), T_(tile_2x4), T_(tile_3x4), T_(tile_4x4), T_(tile_5x4), T_(tile_6x4),
 };
 
 #endif

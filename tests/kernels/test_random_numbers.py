@@ -119,6 +119,16 @@ def test_dropout_keeps_its_share_and_the_mean(rate: float):
     assert mask.tolist() == (y != 0).tolist()
 
 
+def test_word_at_the_threshold_is_kept():
+    """bench.cases has this rate too, for the back ends."""
+    first = naive.words(1, clock(), 3)[0]
+    assert first == 0x7A0EF614
+    y, mask = np.empty(1), np.empty(1, np.uint8)
+    for rate, kept in ((first / 2**32, 1), ((first + 1) / 2**32, 0)):
+        reference.dropout_forward(y, mask, np.ones(1), clock(), rate=rate, stream=3)
+        assert mask.tolist() == [kept]
+
+
 def test_dropped_nan_is_gone_and_a_kept_one_stays():
     x = np.full(64, np.nan)
     y, mask, dx = np.zeros(64), np.empty(64, np.uint8), np.zeros(64)

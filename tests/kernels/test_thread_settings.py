@@ -13,7 +13,7 @@ from cnnlite.kernels import threads
 from tests.processes import error_of, output_of
 
 COUNT = "from cnnlite.kernels import threads; print(threads.get_num_threads())"
-BAD = [0, -1, "x", "", 1.5, 2.0, True, 1e9, 10**9, 4097, [2], np.float32(2), np.True_]
+BAD = [0, -1, "x", "", 1.5, 2.0, True, 1e9, 10**9, 4097, [2], np.float32(2)]
 
 
 def test_explicit_number_is_obeyed_and_none_goes_back():

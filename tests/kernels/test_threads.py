@@ -103,6 +103,32 @@ def test_python_threads_compute_at_once(backend: str):
     assert output_of(script, CNNLITE_BACKEND=backend, CNNLITE_STRICT="1") == "done"
 
 
+def test_ctrl_c_ends_a_long_operation():
+    """It stops between two batches of tiles: part of the output stays unwritten."""
+    script = """
+import os, signal, threading
+import numpy as np
+from bench.products import Matmul
+from cnnlite.kernels import native, threads
+from cnnlite.kernels.native import dispatch
+from tests.comparison import call
+dispatch.set_level("baseline")  # over a second on one thread
+threads.set_num_threads(1)
+matmul = native.KERNELS["matmul"]
+arguments = Matmul(m=3000, n=3000, k=3000).arguments(np.random.default_rng(0), np.float32)
+threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
+try:
+    call(matmul, arguments)
+    print("not interrupted")
+except KeyboardInterrupt:
+    print(np.isnan(arguments.outputs[0]).any())
+y, one = np.empty((2, 2), np.float32), np.ones((2, 2), np.float32)
+matmul(y, one, one, None)
+print(y.tolist())
+"""
+    assert output_of(script) == "True\n[[2.0, 2.0], [2.0, 2.0]]"
+
+
 def test_the_state_of_the_processor_is_left_alone():
     """MXCSR's rounding, masks and flush-to-zero bits; denormals in our kernels and in NumPy's."""
     script = """

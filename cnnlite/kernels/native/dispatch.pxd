@@ -13,7 +13,10 @@ cdef extern from "cnn.h":
         cnn_kernel *pack
         cnn_kernel *matmul
         cnn_kernel *correlate
+        cnn_kernel *depthwise
+        cnn_kernel *scatter
         cnn_kernel *weight_gradient
+        cnn_kernel *depthwise_weight_gradient
         cnn_kernel *sum_slices
         cnn_kernel *maxpool2d_forward
         cnn_kernel *maxpool2d_backward

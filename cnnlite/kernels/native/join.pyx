@@ -69,6 +69,3 @@ def split(dxs, cnp.ndarray dy, *, axis, accumulate=False):
     a.accumulate = accumulate
     run(table.split, &a, tiles_of(a.size, CNN_JOIN_TILE), NS_PER_ELEMENT * a.size)
     release(workspace)
-
-
-KERNELS = {f.__name__: f for f in (concatenate, split)}

@@ -96,6 +96,3 @@ def adam_update(
     a.step = cnn_adam_step(f64(rate)[0], a.beta_1, a.beta_2, i64(iterations)[0])
     run(table.adam_update, &a, c.tiles, NS_ADAM * c.size, 0, False)  # all parameters or none
     release(workspace)
-
-
-KERNELS = {f.__name__: f for f in (sgd_update, adam_update)}

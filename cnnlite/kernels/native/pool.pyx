@@ -80,11 +80,3 @@ def averagepool2d_backward(
     cdef cnn_pool2d a = geometry(dx, dy, pool_size, strides, padding)
     a.dx, a.dy, a.accumulate = f32(dx), f32(dy), accumulate
     run(table.averagepool2d_backward, &a, dim(dx, 0) * a.H, nanoseconds(&a, dy))
-
-
-KERNELS = {
-    f.__name__: f
-    for f in (
-        maxpool2d_forward, maxpool2d_backward, averagepool2d_forward, averagepool2d_backward
-    )
-}

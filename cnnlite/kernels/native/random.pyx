@@ -67,8 +67,3 @@ def random_normal(cnp.ndarray y, cnp.ndarray clock, *, mean, stddev, truncated, 
     a.y, a.clock, a.size = f32(y), u64(clock), cnp.PyArray_SIZE(y)
     a.mean, a.stddev, a.truncated, a.stream = mean, stddev, truncated, stream
     run(table.random_normal, &a, tiles_of(a.size, CNN_NORMAL_TILE), NS_NORMAL * a.size)
-
-
-KERNELS = {
-    f.__name__: f for f in (dropout_forward, dropout_backward, random_uniform, random_normal)
-}

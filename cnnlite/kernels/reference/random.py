@@ -30,7 +30,8 @@ def philox(blocks, stream, step, seed):
     key = [np.uint32(seed & 0xFFFFFFFF), np.uint32(seed >> 32)]
     with np.errstate(over="ignore"):
         for _ in range(10):
-            p0, p1 = _MULTIPLIERS[0] * c0, _MULTIPLIERS[1] * c2  # 32 x 32 -> 64 bits
+            # 32 x 32 -> 64 bits; NumPy 1 would multiply a uint64 scalar in 32 bits.
+            p0, p1 = (m * c.astype(np.uint64) for m, c in zip(_MULTIPLIERS, (c0, c2), strict=True))
             c0, c1, c2, c3 = (
                 (p1 >> _HALF).astype(np.uint32) ^ c1 ^ key[0],
                 p1.astype(np.uint32),

@@ -1,0 +1,203 @@
+"""Every layer's backward against central differences of its call, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnnlite
+from cnnlite import layers, ops
+from cnnlite.layers.context import Clock, Context, StepState
+from tests.gradient_check import assert_gradient, central_difference
+
+ACTIVATIONS = ["linear", "relu", "sigmoid", "tanh", "softmax"]
+
+
+@pytest.fixture(autouse=True)
+def _reference() -> Iterator[None]:
+    """float64 is the reference's alone; ask for it instead of falling to it."""
+    with cnnlite.using_backend("reference"):
+        cnnlite.set_random_seed(7)
+        yield
+
+
+def spread(*shape: int) -> np.ndarray:
+    """Return distinct values, 0.02 or more apart and 0.01 or more from 0: no kink is near."""
+    size = int(np.prod(shape))
+    values = 0.02 * (np.arange(size) - size // 2) + 0.01
+    return np.random.default_rng(size).permutation(values).reshape(shape)
+
+
+def check(layer: layers.Layer, *inputs: np.ndarray, training: bool = False) -> None:
+    """Check the gradients of all weights and inputs of ``sum(r * layer(inputs))``."""
+    xs: Any = list(inputs) if layer.several_inputs else inputs[0]
+    shapes = [x.shape for x in inputs]
+    layer.ensure_built(shapes if layer.several_inputs else shapes[0])
+    for weight in layer.weights:  # biases start at 0: move them, away from symmetry
+        weight.assign(
+            weight.numpy() + 0.1 * np.cos(np.arange(weight.value.size) + 1).reshape(weight.shape)
+        )
+    clock = Clock(5)
+    clock.step = 3
+    r = np.random.default_rng(1)
+
+    def run() -> tuple[np.ndarray, Context]:
+        ctx = Context(StepState(clock), node=2)
+        return layer.call(xs, ctx=ctx, training=training), ctx
+
+    y, ctx = run()
+    assert y.dtype == np.float64
+    assert y.shape == layer.compute_output_shape(shapes if layer.several_inputs else shapes[0])
+    weights_of_sum = r.normal(size=y.shape)
+
+    def value() -> float:
+        return float((run()[0] * weights_of_sum).sum())
+
+    dx = layer.backward(weights_of_sum.copy(), ctx=ctx)
+    for i, (x, d) in enumerate(zip(inputs, dx if layer.several_inputs else [dx], strict=True)):
+        assert_gradient(d, central_difference(value, x), f"input {i}")
+    for weight in layer.trainable_weights:
+        gradient = ctx.step.gradients([weight])[0]
+        assert_gradient(gradient, central_difference(value, weight.value), weight.name)
+
+
+def f64(cls: type, *args: Any, **kwargs: Any) -> Any:
+    """Return a maker of float64 layers, named by its arguments in the test's id."""
+    text = ", ".join([*map(repr, args), *(f"{k}={v!r}" for k, v in kwargs.items())])
+    return Maker(lambda: cls(*args, dtype="float64", **kwargs), f"{cls.__name__}({text})")
+
+
+class Maker:
+    def __init__(self, make: Callable[[], Any], text: str) -> None:
+        self.make, self.text = make, text
+
+
+IMAGE = (2, 5, 6, 4)
+CASES = [
+    *((f64(layers.Dense, 3, activation=a), (4, 5)) for a in ACTIVATIONS),
+    (f64(layers.Dense, 3, use_bias=False), (4, 5)),
+    (f64(layers.Dense, 3, activation="tanh"), (2, 3, 5)),
+    (f64(layers.Dense, 2, activation="softmax"), (2, 2, 2, 3)),
+    *((f64(layers.Conv2D, 3, 2, activation=a), (2, 4, 3, 2)) for a in ACTIVATIONS),
+    (f64(layers.Conv2D, 4, 3, use_bias=False), IMAGE),
+    (f64(layers.Conv2D, 4, 3, padding="same"), IMAGE),
+    (f64(layers.Conv2D, 4, (3, 2), strides=(2, 3)), IMAGE),
+    (f64(layers.Conv2D, 4, (2, 3), strides=(3, 2), padding="same"), IMAGE),
+    (f64(layers.Conv2D, 4, (2, 3), dilation_rate=(3, 2)), IMAGE),
+    (f64(layers.Conv2D, 4, 3, dilation_rate=2, padding="same"), IMAGE),
+    (f64(layers.Conv2D, 6, 3, groups=2, padding="same"), IMAGE),
+    (f64(layers.Conv2D, 8, 2, groups=4, strides=2, activation="sigmoid"), IMAGE),
+    (f64(layers.Conv2D, 4, 1), IMAGE),
+    *((f64(layers.Activation, a), (3, 4)) for a in ACTIVATIONS),
+    (f64(layers.Activation, "softmax"), (2, 3, 4)),
+    (f64(layers.ReLU), (2, 3, 4)),
+    (f64(layers.Softmax), (2, 3, 4)),
+    *(
+        (f64(pool, *args, **kwargs), IMAGE)
+        for pool in (layers.MaxPooling2D, layers.AveragePooling2D)
+        for args, kwargs in [
+            ((), {}),
+            ((3,), {}),
+            (((2, 3),), {"strides": (1, 2)}),
+            (((3, 2),), {"strides": 1, "padding": "same"}),
+            ((2,), {"strides": 3, "padding": "same"}),
+            ((1,), {"strides": 2}),
+        ]
+    ),
+    (f64(layers.Flatten), (2, 3, 2, 2)),
+    (f64(layers.Dropout, 0.0), (3, 4)),
+    (f64(layers.Dropout, 0.5), (3, 4)),
+    (f64(layers.Add), (2, 3), (2, 3)),
+    (f64(layers.Add), (2, 3, 2), (2, 3, 2), (2, 3, 2)),
+    (f64(layers.Concatenate), (2, 3), (2, 1)),
+    (f64(layers.Concatenate, axis=1), (2, 3, 2, 1), (2, 1, 2, 1), (2, 2, 2, 1)),
+    (f64(layers.Concatenate, axis=2), (2, 3, 2, 1), (2, 3, 1, 1)),
+    (f64(layers.Concatenate, axis=-1), (2, 3, 2, 1), (2, 3, 2, 4)),
+]
+
+
+@pytest.mark.parametrize(
+    ("maker", "shapes"),
+    [(maker, shapes) for maker, *shapes in CASES],
+    ids=[f"{maker.text} on {shapes}" for maker, *shapes in CASES],
+)
+def test_gradients(maker: Maker, shapes: list[tuple[int, ...]]):
+    """Each input and each weight, by the norm of its gradient."""
+    check(maker.make(), *(spread(*shape) + 0.003 * i for i, shape in enumerate(shapes)))
+
+
+@pytest.mark.parametrize("seed", [None, 11])
+@pytest.mark.parametrize("rate", [0.2, 0.5, 0.9])
+def test_dropout_in_training(rate: float, seed: int | None):
+    """With clock and stream fixed, dropout is a fixed linear function."""
+    check(layers.Dropout(rate, seed=seed, dtype="float64"), spread(6, 7), training=True)
+
+
+def test_the_table_covers_every_layer():
+    """A layer without a gradient check is a layer without a test."""
+    checked = {type(maker.make()).__name__ for maker, *_ in CASES}
+    assert checked == set(layers.__all__) - {"Input", "Layer"}
+
+
+@pytest.mark.parametrize(
+    ("maker", "shape"),
+    [
+        (f64(layers.Dense, 3), (2, 4)),
+        (f64(layers.Conv2D, 3, 2), (2, 4, 4, 2)),
+        (f64(layers.MaxPooling2D), (2, 4, 4, 2)),
+        (f64(layers.AveragePooling2D), (2, 4, 4, 2)),
+    ],
+    ids=lambda value: value.text if isinstance(value, Maker) else str(value),
+)
+def test_an_unwanted_gradient_of_the_input_is_not_computed(
+    maker: Maker, shape: tuple, monkeypatch: pytest.MonkeyPatch
+):
+    """With needs_dx false, the weights' gradients keep their bits and dx is None."""
+    layer, x = maker.make(), spread(*shape)
+    found = []
+    for needs_dx in (True, False):
+        ctx = Context(StepState(Clock(0)), needs_dx=needs_dx)
+        layer.ensure_built(x.shape)
+        y = layer.call(x, ctx=ctx)
+        dx = layer.backward(np.ones_like(y), ctx=ctx)
+        assert (dx is not None) == needs_dx
+        found.append([g.tobytes() for g in ctx.step.gradients(layer.weights)])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("batch", [0, 1])
+@pytest.mark.parametrize(
+    "maker",
+    [f64(layers.Dense, 3, activation="softmax"), f64(layers.Conv2D, 3, 3, activation="relu")],
+    ids=lambda maker: maker.text,
+)
+def test_empty_and_single_batches(maker: Maker, batch: int):
+    """A batch of none has zero gradients of its weights; a batch of one is nothing special."""
+    layer = maker.make()
+    x = spread(batch, 4, 4, 2)
+    ctx = Context(StepState(Clock(0)))
+    layer.ensure_built(x.shape)
+    y = layer.call(x, ctx=ctx)
+    dx = layer.backward(np.random.default_rng(0).normal(size=y.shape), ctx=ctx)
+    assert dx.shape == x.shape and y.shape == (batch, *layer.compute_output_shape(x.shape)[1:])
+    for gradient in ctx.step.gradients(layer.weights):
+        assert np.isfinite(gradient).all() and gradient.any() == bool(batch)
+
+
+def test_the_check_itself_finds_an_error():
+    """A gradient that is off by one part in 100,000 fails."""
+
+    class Wrong(layers.Layer):
+        def call(self, x, *, ctx, training=False, mask=None):
+            ctx.save(x)
+            return ops.multiply(x, x)
+
+        def backward(self, dy, *, ctx):
+            (x,) = ctx.saved
+            return ops.multiply(dy, x * (2 + 2e-5))
+
+    with pytest.raises(AssertionError, match="input 0"):
+        check(Wrong(dtype="float64"), spread(2, 3))

@@ -1,0 +1,229 @@
+"""One valid call of every public operation, for the tests that hold for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cnnlite import ops
+
+
+@dataclass
+class Case:
+    """An operation and arrays that it accepts.
+
+    ``call(*arrays)`` calls it; ``floats`` names the arguments that must be
+    floating-point arrays of one dtype, ``batched`` those whose first axis is the
+    batch, ``has_out`` tells whether it takes ``out=``.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    arrays: dict[str, np.ndarray]
+    has_out: bool = True
+    batched: tuple[str, ...] = ()
+    where: str = ""  # how its errors name it, if not by its name
+    floats: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.where = self.where or self.name
+        self.floats = tuple(k for k, a in self.arrays.items() if a.dtype.kind == "f")
+
+
+def _array(*shape: int) -> np.ndarray:
+    """Return other float32 values on every call, the same ones in every process."""
+    _array.calls += 1  # type: ignore[attr-defined]
+    return np.random.default_rng(_array.calls).normal(size=shape).astype("float32")  # type: ignore[attr-defined]
+
+
+_array.calls = 0  # type: ignore[attr-defined]
+
+
+def _batch(dy: Any) -> int:
+    return len(dy) if isinstance(dy, np.ndarray) else 3
+
+
+def _positive(*shape: int) -> np.ndarray:
+    a = np.abs(_array(*shape)) + np.float32(0.1)
+    return a / a.sum(axis=-1, keepdims=True)
+
+
+LABELS = np.array([0, 3, 2], "int32")
+IMAGE = {"strides": (2, 1), "padding": ((1, 0), (2, 1)), "dilation": (1, 2), "groups": 2}
+X_SHAPE, W_SHAPE, Y_SHAPE = (3, 6, 5, 4), (3, 2, 2, 6), (3, 3, 6, 6)
+POOL = {"pool_size": (3, 2), "strides": (2, 1), "padding": "same"}
+POOLED = (3, 3, 5, 4)
+
+
+def _two(name: str, shape: tuple[int, ...] = (3, 4)) -> Case:
+    arrays = {"dy": _array(*shape), "y": _positive(*shape)}
+    return Case(name, getattr(ops, name), arrays, batched=("dy", "y"))
+
+
+def _loss(name: str, sparse: bool) -> list[Case]:
+    """Return the cases of a loss's forward and backward operation."""
+    second = {"labels": LABELS} if sparse else {"target": _positive(3, 4)}
+    first = next(iter(second))
+    arrays = {"prediction": _positive(3, 4), **second}
+    weights = {"weights": np.array([0.5, 2.0, 0.0], "float32")}
+    return [
+        Case(
+            f"{name}_forward",
+            getattr(ops, f"{name}_forward"),
+            arrays,
+            has_out=False,
+            batched=("prediction", first),
+            where=name,
+        ),
+        Case(
+            f"{name}_backward",
+            getattr(ops, f"{name}_backward"),
+            arrays | weights,
+            batched=("prediction", first, "weights"),
+        ),
+    ]
+
+
+CASES = [
+    *(Case(f, getattr(ops, f), {"x": _array(3, 4)}, batched=("x",)) for f in ops.ACTIVATIONS),
+    *(_two(f"{f}_backward") for f in ops.ACTIVATIONS),
+    *(
+        Case(f, getattr(ops, f), {"a": _array(3, 4), "b": _array(3, 4)}, batched=("a", "b"))
+        for f in ("add", "subtract", "multiply")
+    ),
+    Case(
+        "concatenate",
+        lambda a, b, **kw: ops.concatenate([a, b], 1, **kw),
+        {"xs[0]": _array(3, 2, 2), "xs[1]": _array(3, 4, 2)},
+        batched=("xs[0]", "xs[1]"),
+    ),
+    Case(
+        "split",
+        lambda y: ops.split(y, [1, 3], 1),
+        {"y": _array(3, 4, 2)},
+        has_out=False,
+        batched=("y",),
+    ),
+    Case(
+        "matmul",
+        lambda a, b, bias, **kw: ops.matmul(a, b, bias=bias, activation="tanh", **kw),
+        {"a": _array(3, 5), "b": _array(5, 4), "bias": _array(4)},
+        batched=("a",),
+    ),
+    Case("bias_gradient", ops.bias_gradient, {"dy": _array(3, 2, 4)}, batched=("dy",)),
+    Case(
+        "conv2d_forward",
+        lambda x, w, bias, **kw: ops.conv2d_forward(x, w, bias, **IMAGE, activation="relu", **kw),
+        {"x": _array(*X_SHAPE), "w": _array(*W_SHAPE), "bias": _array(6)},
+        batched=("x",),
+        where="conv2d",
+    ),
+    Case(
+        "conv2d_backward_input",
+        lambda dy, w, **kw: ops.conv2d_backward_input(
+            dy, w, (_batch(dy), *X_SHAPE[1:]), **IMAGE, **kw
+        ),
+        {"dy": _array(*Y_SHAPE), "w": _array(*W_SHAPE)},
+        batched=("dy",),
+    ),
+    Case(
+        "conv2d_backward_weight",
+        lambda dy, x, **kw: ops.conv2d_backward_weight(dy, x, W_SHAPE, **IMAGE, **kw),
+        {"dy": _array(*Y_SHAPE), "x": _array(*X_SHAPE)},
+        batched=("dy", "x"),
+    ),
+    Case(
+        "maxpool2d_forward",
+        lambda x, **kw: ops.maxpool2d_forward(x, **POOL, **kw),
+        {"x": _array(*X_SHAPE)},
+        batched=("x",),
+        where="maxpool2d",
+    ),
+    Case(
+        "maxpool2d_backward",
+        lambda dy, argmax, **kw: ops.maxpool2d_backward(
+            dy, argmax, (_batch(dy), *X_SHAPE[1:]), **POOL, **kw
+        ),
+        {"dy": _array(*POOLED), "argmax": ops.maxpool2d_forward(_array(*X_SHAPE), **POOL)[1]},
+        batched=("dy", "argmax"),
+    ),
+    Case(
+        "averagepool2d_forward",
+        lambda x, **kw: ops.averagepool2d_forward(x, **POOL, **kw),
+        {"x": _array(*X_SHAPE)},
+        batched=("x",),
+        where="averagepool2d",
+    ),
+    Case(
+        "averagepool2d_backward",
+        lambda dy, **kw: ops.averagepool2d_backward(dy, (_batch(dy), *X_SHAPE[1:]), **POOL, **kw),
+        {"dy": _array(*POOLED)},
+        batched=("dy",),
+    ),
+    *_loss("softmax_crossentropy", False),
+    *_loss("sparse_softmax_crossentropy", True),
+    *_loss("categorical_crossentropy", False),
+    *_loss("sparse_categorical_crossentropy", True),
+    *_loss("sigmoid_crossentropy", False),
+    *_loss("binary_crossentropy", False),
+    *_loss("mean_squared_error", False),
+    Case(
+        "sparse_categorical_accuracy",
+        ops.sparse_categorical_accuracy,
+        {"prediction": _positive(3, 4), "labels": LABELS},
+        has_out=False,
+        batched=("prediction", "labels"),
+    ),
+    *(
+        Case(
+            name,
+            getattr(ops, name),
+            {"prediction": _positive(3, 4), "target": _positive(3, 4)},
+            has_out=False,
+            batched=("prediction", "target"),
+        )
+        for name in ("categorical_accuracy", "binary_accuracy")
+    ),
+    Case(
+        "weighted_mean",
+        ops.weighted_mean,
+        {"values": _array(3), "weights": _array(3)},
+        has_out=False,
+        batched=("values", "weights"),
+    ),
+    Case(
+        "dropout_forward",
+        lambda x, **kw: ops.dropout_forward(x, 0.5, ops.clock(3, 1), stream=2, **kw),
+        {"x": _array(3, 4)},
+        batched=("x",),
+        where="dropout",
+    ),
+    Case(
+        "dropout_backward",
+        lambda dy, mask, **kw: ops.dropout_backward(dy, mask, 0.25, **kw),
+        {"dy": _array(3, 4), "mask": np.array([[0, 1, 1, 0]] * 3, "uint8")},
+        batched=("dy", "mask"),
+    ),
+]
+
+# Public names that are no operation on arrays of one batch, with tests of their own.
+OTHERS = {
+    "ACTIVATIONS", "ACTIVATION_GRADIENTS", "Buffer", "Gradient", "Parameter", "Tensor",
+    "adam_update", "clock", "is_recording", "mean_update", "random_normal", "random_uniform",
+    "recording", "reshape", "sgd_update",
+}  # fmt: skip
+
+
+def results(value: Any) -> list[np.ndarray]:
+    """Return an operation's results as a list."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def assert_same_bits(a: Any, b: Any) -> None:
+    """Raise unless two operations gave equal shapes, dtypes and bytes."""
+    for left, right in zip(results(a), results(b), strict=True):
+        assert (left.shape, left.dtype) == (right.shape, right.dtype)
+        assert left.tobytes() == right.tobytes()
