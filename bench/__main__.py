@@ -100,21 +100,21 @@ def _limits(team: Team) -> dict[str, Any]:
     return {"fma": fma, "triad": team.rate("triad")}
 
 
-def run(rows: list[Row], threads: list[int], options: Options) -> dict[str, Any]:
-    """Measure the rows, print each as it is done, and return the report."""
-    machine: dict[str, Any] = {
-        "cpu": cpu_name(),
-        "cpus": min(cpu_limits().values()),
-        "limits": {},
-    }
-    found: dict[str, Any] = {
+def new_report(options: Options) -> dict[str, Any]:
+    """Return a report without rows."""
+    return {
         "format": FORMAT,
         "when": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "machine": machine,
+        "machine": {"cpu": cpu_name(), "cpus": min(cpu_limits().values()), "limits": {}},
         "options": asdict(options),
         "contestants": {},
         "rows": [],
     }
+
+
+def run(rows: list[Row], threads: list[int], options: Options, found: dict[str, Any]) -> None:
+    """Measure the rows, print each as it is done, and add it to the report."""
+    machine = found["machine"]
     for n in threads:
         with Team(n, options) as team:
             machine["limits"][str(n)] = _limits(team)
@@ -125,7 +125,6 @@ def run(rows: list[Row], threads: list[int], options: Options) -> dict[str, Any]
                     found["rows"].append(result)
                     print(report.lines(result), flush=True)
             found["contestants"][str(n)] = team.about()
-    return found
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -134,10 +133,14 @@ def main(argv: list[str] | None = None) -> int:
         for row in arguments.rows:
             print(f"{row.name}: {', '.join(goal.text for goal in row.goals) or 'no goal'}")
         return 0
-    found = run(arguments.rows, arguments.threads, _options(arguments))
-    arguments.json.write_text(json.dumps(found, indent=1) + "\n")
-    if arguments.markdown:
-        arguments.markdown.write_text(report.markdown(found))
+    options = _options(arguments)
+    found = new_report(options)
+    try:
+        run(arguments.rows, arguments.threads, options, found)
+    finally:  # a run that is interrupted keeps what it has
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+        if arguments.markdown:
+            arguments.markdown.write_text(report.markdown(found))
     failed = [(r["row"], r["error"]) for r in found["rows"] if "error" in r]
     for name, error in failed:
         print(f"{name}: {error}", file=sys.stderr)

@@ -25,6 +25,7 @@ import numpy as np
 
 from bench.contestants import CONTESTANTS, MACHINE, OURS, Contestant
 from bench.suite import Row
+from cnnlite.kernels.native import dispatch
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = ("CNNLITE_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "NPY_", "TORCH_")
@@ -159,14 +160,19 @@ class Team:
         """Return what each contestant that was started says of itself."""
         return {n: w.ask("about") for n, w in self._workers.items() if w.is_alive()}
 
-    def contestants(self, kind: str) -> list[str]:
-        """Return who takes part in a kind of work, cnnlite first."""
-        has_torch = self.options.torch_python is not None
+    def contestants(self, row: Row) -> list[str]:
+        """Return who takes part in a row, cnnlite first."""
         return [
             name
             for name, contestant in CONTESTANTS.items()
-            if kind in contestant.kinds and (has_torch or not contestant.needs_torch)
+            if row.work["kind"] in contestant.kinds
+            and name not in row.without
+            and self._can_run(contestant)
         ]
+
+    def _can_run(self, contestant: Contestant) -> bool:
+        has_simd = contestant.needs_simd in (None, *dispatch.levels())
+        return has_simd and (self.options.torch_python is not None or not contestant.needs_torch)
 
     def pause(self, name: str) -> None:
         """Wait until a worker's threads sleep."""
@@ -235,7 +241,7 @@ def _take_turns(
 
 def measure(team: Team, row: Row) -> dict[str, Measured]:
     """Time one row; the machine's limit takes its turns like a contestant."""
-    names = team.contestants(row.work["kind"])
+    names = team.contestants(row)
     if row.flops or row.nbytes:
         names.append(MACHINE)
     with prepared(team, row, names) as (ready, measured):

@@ -39,6 +39,8 @@ class Row:
         Floating-point operations per unit, or least memory traffic; 0 where neither counts.
     images : int
         Images per unit, for rows that say how many a second are trained.
+    without : sequence of str
+        Contestants that would only do again what another one does.
     uses_threads : bool
         Whether the number of threads matters; if not, the row is run once.
     """
@@ -50,6 +52,7 @@ class Row:
     flops: int = 0
     nbytes: int = 0
     images: int = 0
+    without: Sequence[str] = ()
     uses_threads: bool = True
 
 
@@ -194,12 +197,14 @@ def _training(
 
 
 # An epoch has so many batches that what is done once an epoch is little per step.
+FLAT = {"without": ("torch-nhwc",)}  # no images whose channels could come last
+
 NETWORK_ROWS = [
     _training("LeNet-5 N64 SGD momentum", "lenet5", 64, images(64 * 64, (28, 28, 1)), 3),
     _training("LeNet-5 N64 one batch", "lenet5", 64, images(64, (28, 28, 1)), 3, same_batch=True),
-    _training("MLP 784-256-128-10 N64 Adam", "mlp", 64, images(64 * 64, (784,)), 4),
-    _training("CNN 32-64-128-10 N128 Adam", "cnn", 128, images(128 * 8, (28, 28, 1)), 1.5),
-    _training("toy 2-3-1 N32 SGD", "toy", 32, points(32 * 512), 5),
+    _training("MLP 784-256-128-10 N64 Adam", "mlp", 64, images(64 * 64, (784,)), 4, **FLAT),
+    _training("CNN 32-64-128-10 N128 Adam", "cnn", 128, images(128 * 4, (28, 28, 1)), 1.5),
+    _training("toy 2-3-1 N32 SGD", "toy", 32, points(32 * 512), 5, **FLAT),
     Row(
         "predict LeNet-5 one image",
         {"kind": "predict", "network": "lenet5", "batch": 1},

@@ -29,6 +29,8 @@ class Contestant:
         Variables that its process gets.
     needs_torch : bool
         It runs under the interpreter that has PyTorch.
+    needs_simd : str, optional
+        It crashes on a CPU without that SIMD level.
     spins : bool
         Its idle threads go on computing for a while, so the next turn must wait.
     """
@@ -38,6 +40,7 @@ class Contestant:
     options: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     needs_torch: bool = False
+    needs_simd: str | None = None
     spins: bool = False
 
 
@@ -53,6 +56,7 @@ CONTESTANTS = {
         "numpy_plain",
         frozenset({"matmul"}),
         environment={"OPENBLAS_CORETYPE": "SKYLAKEX"},
+        needs_simd="avx512",
         spins=True,
     ),
     "numpy-best": Contestant("numpy_best", WINDOWS, spins=True),

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.contestants.numpy_plain import _windows as windows
 from bench.contestants.numpy_plain import about as about
+from bench.contestants.numpy_plain import windows
 from bench.job import Job, empty
 
 Arrays = dict[str, np.ndarray]

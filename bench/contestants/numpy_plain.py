@@ -42,7 +42,7 @@ def _matmul(work: dict[str, Any], arrays: Arrays) -> Job:
     )
 
 
-def _windows(x: np.ndarray, kernel: Any, strides: Any) -> np.ndarray:
+def windows(x: np.ndarray, kernel: Any, strides: Any) -> np.ndarray:
     """Return the windows of x as a view (N, OH, OW, C, KH, KW)."""
     views = np.lib.stride_tricks.sliding_window_view(x, tuple(kernel), axis=(1, 2))
     return views[:, :: strides[0], :: strides[1]]
@@ -56,11 +56,11 @@ def _conv2d(work: dict[str, Any], arrays: Arrays) -> Job:
     out: Arrays = {}
 
     def forward() -> None:
-        seen = _windows(np.pad(x, around), kernel, strides)
+        seen = windows(np.pad(x, around), kernel, strides)
         out["y"] = np.tensordot(seen, w, axes=((4, 5, 3), (0, 1, 2))) + bias
 
     def backward_weight() -> None:
-        seen = _windows(np.pad(x, around), kernel, strides)
+        seen = windows(np.pad(x, around), kernel, strides)
         dw = np.tensordot(seen, dy, axes=((0, 1, 2), (0, 1, 2)))  # (C, KH, KW, F)
         out["dw"] = dw.transpose(1, 2, 0, 3)
         out["db"] = dy.sum(axis=(0, 1, 2))
@@ -72,7 +72,7 @@ def _conv2d(work: dict[str, Any], arrays: Arrays) -> Job:
         top, left = kh - 1 - padding[0][0], kw - 1 - padding[1][0]
         spread[:, top :: strides[0], left :: strides[1]][:, : dy.shape[1], : dy.shape[2]] = dy
         turned = w[::-1, ::-1]
-        seen = _windows(spread, kernel, (1, 1))
+        seen = windows(spread, kernel, (1, 1))
         out["dx"] = np.tensordot(seen, turned, axes=((4, 5, 3), (0, 1, 3)))
 
     calls = {
@@ -93,12 +93,12 @@ def _maxpool2d(work: dict[str, Any], arrays: Arrays) -> Job:
     """Every one of several equal maxima gets the gradient: shorter, and right without ties."""
     x, dy = arrays["x"], arrays["dy"]
     (n, oh, ow, c), (kh, kw) = dy.shape, work["pool_size"]
-    windows = x.reshape(n, oh, kh, ow, kw, c)
+    seen = x.reshape(n, oh, kh, ow, kw, c)
     out: Arrays = {}
 
     def run() -> None:
-        out["y"] = windows.max(axis=(2, 4))
-        taken = windows == out["y"][:, :, None, :, None]
+        out["y"] = seen.max(axis=(2, 4))
+        taken = seen == out["y"][:, :, None, :, None]
         out["dx"] = (taken * dy[:, :, None, :, None]).reshape(x.shape)
 
     return Job(run, outputs=lambda: out)
