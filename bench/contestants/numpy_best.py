@@ -15,10 +15,10 @@ from bench.job import Job, empty
 
 Arrays = dict[str, np.ndarray]
 
-# Columns of so many bytes at a time: the product reads them from the L2 cache (or the
-# L3, where one image has more).  1 MB to 4 MB made no difference on Zen 4; no blocks
-# cost a fifth.
-BLOCK_BYTES = 1 << 20
+# Columns of so many bytes at a time, which the product then reads from the caches.  For
+# 3x3 on N64 32x32 64->64 forward, 0.25, 1 and 4 MB took 55 ms, 16 MB 67, no blocks 74;
+# backward on 8x8 256->256 wants the larger ones (one Zen 4 core, 2026-11-22).
+BLOCK_BYTES = 4 << 20
 
 
 def prepare(work: dict[str, Any], arrays: Arrays) -> Job:
@@ -45,10 +45,10 @@ class Im2col:
         self.images = min(n, max(1, BLOCK_BYTES // image))
         kept = n if backward else self.images
         self.columns = empty(kept, self.oh, self.ow, kh, kw, c)
-        self.dcolumns = empty(self.images, self.oh, self.ow, kh, kw, c)
+        self.part = empty(self.images, self.oh, self.ow, c)
         self.is_product = (kh, kw) == (1, 1) and tuple(strides) == (1, 1) and framed == self.x.shape
         if self.is_product:
-            self.columns, self.dcolumns = self.x.reshape(self.columns.shape), self.dcolumns[:0]
+            self.columns = self.x.reshape(n, self.oh, self.ow, kh, kw, c)
         self.rows_w = self.w.reshape(-1, f)
         self.ones = np.ones(self.dy.size // f, np.float32)
         self.out = {
@@ -82,6 +82,11 @@ class Im2col:
         np.matmul(self.ones, dy, out=self.out["db"])
 
     def backward_input(self) -> None:
+        """One product per tap, added where that tap looked.
+
+        One product for all taps and adding its columns (col2im) took as long on wide
+        layers, and twice as long on LeNet's second.
+        """
         dx, f = self.out["dx"], self.w.shape[3]
         if self.is_product:
             np.matmul(self.dy.reshape(-1, f), self.rows_w.T, out=dx.reshape(-1, dx.shape[3]))
@@ -90,12 +95,12 @@ class Im2col:
         self.dframed[...] = 0
         for block in self.blocks():
             rows = self.dy[block].reshape(-1, f)
-            dcolumns = self.dcolumns[: block.stop - block.start]
-            np.matmul(rows, self.rows_w.T, out=dcolumns.reshape(len(rows), -1))
+            part = self.part[: block.stop - block.start]
             for i in range(kh):
                 for j in range(kw):
+                    np.matmul(rows, self.w[i, j].T, out=part.reshape(len(rows), -1))
                     seen = np.s_[block, i : i + sh * self.oh : sh, j : j + sw * self.ow : sw]
-                    self.dframed[seen] += dcolumns[:, :, :, i, j]
+                    self.dframed[seen] += part
         dx[...] = self.dframed[self.inside]
 
 
