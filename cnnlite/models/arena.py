@@ -33,6 +33,8 @@ class Arena:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)
         if plan.nbytes > self._memory.nbytes:
+            for other in self._plans.values():
+                other.unbind()  # its views would keep the old memory
             self._memory = _aligned(plan.nbytes)
         if plan.memory is not self._memory:
             plan.bind(self._memory)

@@ -117,7 +117,10 @@ def make_dataset(
 
 def _as_weights(value: Any, n: int, output_shape: tuple, dtype: str, where: str) -> np.ndarray:
     """Return weights of shape (N, ...), one per row of the predictions."""
-    w = np.asarray(value, dtype=dtype)
+    w = np.asarray(value)
+    if w.dtype.kind not in "fiub":
+        raise TypeError(f"{where}: sample_weight must be numbers. Got dtype {w.dtype}.")
+    w = w.astype(dtype)
     rows = (n, *output_shape[1:-1])
     if w.shape != rows[: w.ndim] or w.ndim < 1:
         raise ShapeError(
@@ -130,7 +133,7 @@ def _as_weights(value: Any, n: int, output_shape: tuple, dtype: str, where: str)
 
 def split_validation(data: Dataset, fraction: float) -> tuple[Dataset, Dataset]:
     """Split off the last ``fraction`` of the samples, as Keras does: before any shuffling."""
-    if not 0 < fraction < 1:
+    if not isinstance(fraction, int | float | np.number) or not 0 < fraction < 1:
         raise ValueError(f"fit: validation_split must lie in [0, 1). Got {fraction!r}.")
     cut = int(len(data) * (1 - fraction))
     if cut == 0 or cut == len(data):

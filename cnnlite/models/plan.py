@@ -138,6 +138,10 @@ class Plan:
         self.arrays = {k: bound(b) for k, b in (*self.inputs.items(), *self.outputs.items())}
         self.memory = memory
 
+    def unbind(self) -> None:
+        """Let go of the memory; :meth:`bind` must come before the next run."""
+        self._calls, self.arrays, self.memory = [], {}, None
+
     def run(self) -> None:
         """Replay the steps on what the input arrays hold now."""
         if flag("CNNLITE_POISON"):
@@ -230,6 +234,9 @@ class EagerPlan:
 
     def bind(self, memory: np.ndarray) -> None:
         self.memory = memory
+
+    def unbind(self) -> None:
+        self.memory = None
 
     def input(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         return self.arrays[name]

@@ -27,10 +27,11 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 import cnnlite.layers as layer_classes
-from cnnlite import losses, optimizers
+from cnnlite import losses, metrics, optimizers
 from cnnlite.errors import FileFormatError
 from cnnlite.layers.base import Layer
 from cnnlite.layers.symbolic import Input, SymbolicTensor
+from cnnlite.shapes import is_int
 
 if TYPE_CHECKING:
     from cnnlite.models.model import Model
@@ -132,8 +133,7 @@ def to_bytes(model: Model) -> bytes:
         tensors = _weight_tensors(model) if model.built else {}
         if model.optimizer is not None:
             description["compile"] = _compile_config(model)
-            for slot, arrays in model.optimizer.variables.items():
-                tensors |= {f"optimizer/{slot}/{i}": p.value for i, p in enumerate(arrays)}
+            tensors |= _slot_tensors(model)
         metadata = {"cnnlite": json.dumps(description)}
         return save_tensors(tensors, metadata)
 
@@ -147,18 +147,36 @@ def _weight_tensors(model: Model) -> dict[str, np.ndarray]:
     return {f"model/{i}/{p.name}": p.value for i, p in enumerate(model.weights)}
 
 
+def _slot_tensors(model: Model) -> dict[str, np.ndarray]:
+    """Return the optimizer's slots; none if other weights train now, as they start anew then."""
+    assert model.optimizer is not None
+    trained = model.trainable_weights if model.built else []
+    if [id(w) for w in trained] != [id(w) for w in model.optimizer.weights]:
+        return {}
+    slots = model.optimizer.variables.items()
+    return {f"optimizer/{s}/{i}": p.value for s, arrays in slots for i, p in enumerate(arrays)}
+
+
 def _compile_config(model: Model) -> dict[str, Any]:
-    def described(thing: Any) -> Any:
+    def described(thing: Any, module: Any) -> Any:
         if thing is None or isinstance(thing, str):
             return thing
-        return {"class_name": type(thing).__name__, "config": thing.get_config()}
+        if isinstance(thing, type):
+            thing = thing()
+        name = type(thing).__name__
+        if getattr(module, name, None) is not type(thing):
+            raise ValueError(
+                f"save: the model is compiled with a class of your own ({name}), which a file "
+                "cannot rebuild. Save its weights with save_weights(), and compile it in code."
+            )
+        return {"class_name": name, "config": thing.get_config()}
 
     assert model.optimizer is not None
     return {
-        "optimizer": described(model.optimizer),
+        "optimizer": described(model.optimizer, optimizers),
         "iterations": model.optimizer.iterations,
-        "loss": described(model.loss),
-        "metrics": [described(m) for m in model._metric_names],
+        "loss": described(model.loss, losses),
+        "metrics": [described(m, metrics) for m in model._metric_names],
     }
 
 
@@ -241,8 +259,8 @@ def _restore(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Mod
         if model.built != description["built"]:
             raise ValueError("built and unbuilt disagree")
     source.finish()
-    model._clock = type(model._clock)(int(description["seed"]))
-    model._clock.step = int(description["step"])
+    model._clock = type(model._clock)(_counter(description["seed"], 2**64))
+    model._clock.step = _counter(description["step"], 2**64)
     settings = description.get("compile")
     if settings is not None:
         loss = settings["loss"]
@@ -252,10 +270,18 @@ def _restore(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Mod
             settings["metrics"],
         )
         assert model.optimizer is not None
-        model.optimizer.iterations = int(settings["iterations"])
+        model.optimizer.iterations = _counter(settings["iterations"], 2**63)
+        if model.built and model.loss is not None and len(model.outputs) == 1:
+            model._all_metrics()  # raises where one is unknown
         if model.built and any(name.startswith("optimizer/") for name in tensors):
             _restore_slots(model, tensors)
     return model
+
+
+def _counter(value: Any, limit: int) -> int:
+    if not is_int(value) or not 0 <= value < limit:
+        raise ValueError(f"no number of steps or seed: {value!r}")
+    return int(value)
 
 
 def _restore_slots(model: Model, tensors: dict[str, np.ndarray]) -> None:
@@ -309,12 +335,14 @@ def load_model(filepath: Any) -> Model:
 def save_weights(model: Model, filepath: Any, overwrite: bool = True) -> None:
     """Write the weights alone; see :meth:`Model.save_weights`."""
     with model._lock:
+        model.graph  # noqa: B018 (raises unless built)
         data = save_tensors(_weight_tensors(model), {"format": "cnnlite-weights"})
     write(filepath, data, overwrite)
 
 
 def load_weights(model: Model, filepath: Any) -> None:
     """Read weights, from a weights file or a model file; see :meth:`Model.load_weights`."""
+    model.graph  # noqa: B018 (raises unless built)
     data = read(filepath)
     try:
         tensors = load_tensors(data)
@@ -338,6 +366,8 @@ def read(filepath: Any) -> bytes:
     path = Path(filepath)
     if path.is_dir():
         raise FileFormatError(f"{path}: is a folder. Name the {SUFFIX} file in it.")
+    if path.exists() and not path.is_file():  # a device or a pipe may have no end
+        raise FileFormatError(f"{path}: is not a regular file. Name a {SUFFIX} file.")
     try:
         return path.read_bytes()
     except FileNotFoundError:

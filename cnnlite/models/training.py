@@ -18,6 +18,7 @@ from cnnlite.models.data import Dataset, as_inputs, make_dataset, split_validati
 from cnnlite.models.plan import EagerPlan, record
 from cnnlite.models.progress import Progress, checked_verbose
 from cnnlite.random_state import next_seed, splitmix64
+from cnnlite.shapes import is_int
 
 _SHUFFLE_STREAM = 2**32 - 1  # of random numbers; nodes count up from 0
 
@@ -203,9 +204,13 @@ class Trainer:
         out = self.graph.outputs[0]
         return make_dataset(inputs, y, sample_weight, out.shape, out.dtype, loss, where)
 
-    def _order(self, n: int, epoch: int) -> np.ndarray:
-        """Return a permutation that is a function of the model's seed and the epoch."""
-        clock = ops.clock(splitmix64(self._clock.seed), epoch)
+    def _order(self, n: int) -> np.ndarray:
+        """Return a permutation that is a function of the model's seed and the steps done.
+
+        So each epoch has another, over several calls of fit too, and training
+        goes on after loading a file as if it had never stopped.
+        """
+        clock = ops.clock(splitmix64(self._clock.seed), self._clock.step)
         keys = ops.random_uniform((n,), clock=clock, stream=_SHUFFLE_STREAM)
         return np.argsort(keys, kind="stable")
 
@@ -290,7 +295,7 @@ class Trainer:
         validation_data : (x, y) or (x, y, sample_weight)
         shuffle : bool
             Whether each epoch takes the samples in another order, which depends on
-            the model's seed and the epoch.
+            the model's seed and the steps done.
         sample_weight : (N,) array, optional
         initial_epoch : int
         validation_batch_size : int, optional
@@ -302,11 +307,18 @@ class Trainer:
         """
         verbose = checked_verbose(verbose, "fit")
         size = _checked_size(batch_size, "fit: batch_size")
+        validation_size = size
+        if validation_batch_size is not None:
+            validation_size = _checked_size(validation_batch_size, "fit: validation_batch_size")
+        _check_count(epochs, "fit: epochs")
+        _check_count(initial_epoch, "fit: initial_epoch")
         with self._lock:
             data = self._dataset(x, y, sample_weight, "fit")
             validation = None
             if validation_data is not None:
                 validation = self._dataset(*_unpack(validation_data), "fit: validation_data")
+                if not len(validation):
+                    raise ShapeError("fit: validation_data has no samples. Got x of length 0.")
             elif validation_split:
                 data, validation = split_validation(data, validation_split)
             if not len(data):
@@ -322,11 +334,11 @@ class Trainer:
             progress = Progress(f"Epoch {epoch + 1}/{epochs}", params["steps"], verbose)
             try:
                 calls.call("on_epoch_begin", epoch)
-                order = self._order(len(data), epoch) if shuffle else None
+                order = self._order(len(data)) if shuffle else None
                 logs = self._fit_epoch(data, size, order, calls, progress)
                 if validation is not None:
                     kept = [m.state.copy() for m in self._all_metrics()]
-                    found = self._evaluate(validation, validation_batch_size or size, calls)
+                    found = self._evaluate(validation, validation_size, calls)
                     logs |= {f"val_{name}": value for name, value in found.items()}
                     for metric, state in zip(self._all_metrics(), kept, strict=True):
                         metric.state[...] = state
@@ -460,9 +472,14 @@ class Trainer:
 def _checked_size(value: Any, where: str) -> int:
     if value is None:
         return 32  # Keras's default
-    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < 1:
+    if not is_int(value) or value < 1:
         raise ValueError(f"{where} must be a positive integer. Got {value!r}.")
     return int(value)
+
+
+def _check_count(value: Any, where: str) -> None:
+    if not is_int(value) or value < 0:
+        raise ValueError(f"{where} must be an integer, 0 or more. Got {value!r}.")
 
 
 def _listed(callbacks: Any) -> list[Any]:

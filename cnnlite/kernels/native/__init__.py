@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from cnnlite.kernels.native.conv2d import (
+    conv2d_backward_input,
+    conv2d_backward_weight,
+    conv2d_forward,
+)
 from cnnlite.kernels.native.elementwise import binary, unary, unary_backward
 from cnnlite.kernels.native.join import concatenate, split
 from cnnlite.kernels.native.optimizers import adam_update, sgd_update
@@ -11,12 +16,7 @@ from cnnlite.kernels.native.pool import (
     maxpool2d_backward,
     maxpool2d_forward,
 )
-from cnnlite.kernels.native.product import (
-    conv2d_backward_input,
-    conv2d_backward_weight,
-    conv2d_forward,
-    matmul,
-)
+from cnnlite.kernels.native.product import matmul
 from cnnlite.kernels.native.random import (
     dropout_backward,
     dropout_forward,

@@ -1,0 +1,210 @@
+"""The same bits on any number of threads, after fork, and after Ctrl-C a usable model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from cnnlite.kernels.registry import BACKENDS, kernel_table
+from tests.models.test_plans import LABELS, X, network
+from tests.processes import output_of, run_python
+
+TRAINED = (
+    "matmul", "bias_gradient", "conv2d_forward", "conv2d_backward_input",
+    "conv2d_backward_weight", "maxpool2d_forward", "maxpool2d_backward", "dropout_forward",
+    "dropout_backward", "adam_update", "sparse_categorical_crossentropy_forward",
+    "sparse_softmax_crossentropy_backward", "softmax_forward", "unary", "unary_backward",
+    "mean_update", "random_uniform",
+)  # fmt: skip
+
+TRAINING = """
+import hashlib, sys
+import numpy as np
+from cnnlite import layers
+from cnnlite.kernels import threads
+cnnlite.set_random_seed(3)
+model = cnnlite.Sequential([
+    cnnlite.Input((28, 28, 1)),
+    layers.Conv2D(6, 5, padding="same", activation="relu"), layers.MaxPooling2D(2),
+    layers.Conv2D(16, 5, activation="relu"), layers.MaxPooling2D(2), layers.Flatten(),
+    layers.Dense(120, "relu"), layers.Dropout(0.4), layers.Dense(10, "softmax"),
+])
+model.compile("adam", "sparse_categorical_crossentropy")
+rng = np.random.default_rng(0)
+x = rng.random((320, 28, 28, 1), "float32")
+y = rng.integers(0, 10, 320)
+model.fit(x, y, batch_size=32, epochs=1, verbose=0)  # 10 steps
+parts = [*model.get_weights(), model.predict(x, verbose=0)]
+assert all(np.isfinite(p).all() for p in parts)
+print(hashlib.sha256(b"".join(p.tobytes() for p in parts)).hexdigest(), threads.last_team_size())
+"""
+
+
+def serves_training(backend: str) -> bool:
+    """Return whether a back end has every operation of the training above."""
+    try:
+        table = kernel_table(backend)
+    except ImportError:
+        return False
+    served = {name for name, dtype, by in table if dtype == "float32" and by == backend}
+    return served >= set(TRAINED)
+
+
+@pytest.mark.parametrize("backend", [b for b in BACKENDS if b != "reference"])
+def test_training_has_the_same_bits_on_any_number_of_threads(backend: str):
+    """Ten steps of a LeNet with dropout, each run in a process of its own, really shared."""
+    if not serves_training(backend):
+        pytest.skip(f"the {backend} back end does not serve every operation of a network")
+    digests = {}
+    for n in (1, 2, 3, 4, 8):
+        settings = {"CNNLITE_BACKEND": backend, "CNNLITE_STRICT": "1"}
+        digest, team = output_of(TRAINING, CNNLITE_NUM_THREADS=str(n), **settings).split()
+        assert int(team) == n, f"asked for {n} threads, ran on {team}"
+        digests[n] = digest
+    assert len(set(digests.values())) == 1, digests
+    again = output_of(TRAINING, CNNLITE_NUM_THREADS="2", **settings).split()[0]
+    assert again == digests[2]
+
+
+def test_set_random_seed_repeats_a_whole_training():
+    """Weights, order and dropout: equal bits from equal seeds, others from another."""
+    found = []
+    for seed in (1, 1, 2):
+        model = network(seed)
+        model.fit(X, LABELS, 4, epochs=2, verbose=0)
+        found.append(b"".join(w.tobytes() for w in model.get_weights()))
+    assert found[0] == found[1] != found[2]
+
+
+# ---- fork
+
+FORKED = """
+import multiprocessing, os, sys
+import numpy as np
+from tests.models.test_plans import X, LABELS, network
+model = network()
+big = np.repeat(X, 50, axis=0)
+model.fit(big, np.repeat(LABELS, 50), 300, verbose=0)
+expected = model.predict(big, 300, verbose=0).tobytes()
+
+def child(_=None):
+    model.fit(X, LABELS, verbose=0)
+    model.set_weights(weights)
+    return model.predict(big, 300, verbose=0).tobytes() == expected
+
+weights = model.get_weights()
+pid = os.fork()
+if pid == 0:
+    grandchild = os.fork()
+    if grandchild == 0:
+        os._exit(0 if child() else 1)
+    status = os.waitpid(grandchild, 0)[1]
+    os._exit(0 if child() and status == 0 else 1)
+assert os.waitpid(pid, 0)[1] == 0
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    assert all(pool.map_async(child, range(4)).get(60))
+assert model.predict(big, 300, verbose=0).tobytes() == expected
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
+def test_children_of_a_process_that_trained():
+    """Children, grandchildren and a Pool train and predict, and do not hang."""
+    backend = os.environ.get("CNNLITE_BACKEND", "")
+    assert output_of(FORKED, CNNLITE_NUM_THREADS="2", CNNLITE_BACKEND=backend) == "done"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
+def test_a_child_forked_while_a_thread_holds_the_lock():
+    """The thread that held a model's lock does not exist in the child: it has a new lock."""
+    model = network()
+    expected = model.predict(X, verbose=0).tobytes()
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with model._lock:
+            held.set()
+            release.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(60)
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(30)
+        os._exit(0 if model.predict(X, verbose=0).tobytes() == expected else 1)
+    release.set()
+    thread.join(60)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+# ---- Ctrl-C
+
+INTERRUPTED = """
+import os, signal, threading, time
+import numpy as np
+from tests.models.test_plans import X, LABELS, network
+model = network()
+x, y = np.repeat(X, 20, axis=0), np.repeat(LABELS, 20)
+model.fit(x, y, 16, verbose=0)
+for delay in (0.0, 0.003, 0.01, 0.05, 0.1):
+    timer = threading.Timer(delay, lambda: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        timer.start()
+        model.fit(x, y, 16, epochs=100000, verbose=0)
+    except KeyboardInterrupt:
+        pass
+    else:
+        raise SystemExit("not interrupted")
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    assert model._lock.acquire(blocking=False)
+    model._lock.release()
+    before = model.evaluate(x, y, verbose=0)
+    history = model.fit(x, y, 16, epochs=2, verbose=0).history["loss"]
+    assert np.isfinite([before, *history]).all() and history[-1] < 2
+    model.predict(x, verbose=0)
+print("usable")
+"""
+
+
+def test_ctrl_c_leaves_a_usable_model():
+    """Interrupted at several moments, even while recording, a model trains on."""
+    backend = os.environ.get("CNNLITE_BACKEND", "")
+    assert output_of(INTERRUPTED, CNNLITE_BACKEND=backend) == "usable"
+
+
+def test_ctrl_c_in_the_command_line_ends_with_130():
+    """The command says that it was interrupted, without a traceback."""
+    script = """
+import os, signal, sys, threading
+from cnnlite.cli import main
+threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+sys.exit(main(["train", "lenet5", "--epochs", "100000", "--quiet"]))
+"""
+    backend = os.environ.get("CNNLITE_BACKEND", "")
+    done = run_python("-c", script, CNNLITE_BACKEND=backend)
+    assert done.returncode == 130
+    assert "interrupted" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_step_that_fails_does_not_count():
+    """An error while recording leaves step and iterations as they were."""
+    model = network()
+    model.fit(X, LABELS, verbose=0)
+    state = (model.optimizer.iterations, model._clock.step)
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("of the layer's")
+
+    model.layers[0].call = fail  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="of the layer's"):
+        model.fit(X[:5], LABELS[:5], verbose=0)
+    assert (model.optimizer.iterations, model._clock.step) == state
+    del model.layers[0].call
+    model.fit(X[:5], LABELS[:5], verbose=0)
+    assert np.isfinite(model.get_weights()[0]).all()
