@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -137,7 +138,7 @@ def _train(args: argparse.Namespace) -> None:
                     "network": args.network,
                     "data": args.data,
                     "test_accuracy": accuracy,
-                    "test_loss": loss,
+                    "test_loss": loss if math.isfinite(loss) else None,  # NaN is no JSON
                     "epochs": args.epochs,
                     "batch_size": args.batch_size,
                     "seconds": seconds,
