@@ -239,15 +239,18 @@ SHARED: list[Case] = [
 
 
 def _named_conv(name: str, n: int, side: int, c: int, f: int, k: int, s: int = 1) -> list[Case]:
-    size, kernel, strides = (side, side), (k, k), (s, s)
-    padding = same(size, kernel, strides)
+    # Equal on all sides, as in the original networks: PyTorch knows no other padding.
+    padding = (((k - 1) // 2, (k - 1) // 2),) * 2
     return conv(
-        name=name, n=n, size=size, c=c, f=f, kernel=kernel, strides=strides, padding=padding
+        name=name, n=n, size=(side, side), c=c, f=f, kernel=(k, k), strides=(s, s), padding=padding
     )
 
 
 BENCHMARKS: list[Case] = [
-    *(Matmul(name=f"matmul {side}^3", m=side, n=side, k=side) for side in (2048, 1024, 512, 64)),
+    *(
+        Matmul(name=f"matmul {side}^3", m=side, n=side, k=side)
+        for side in (2048, 1024, 512, 256, 128, 64)
+    ),
     Matmul(name="matmul 64x784x256 bias relu", m=64, k=784, n=256, bias=True, activation="relu"),
     *_named_conv("conv 3x3 N64 32x32 64->64", 64, 32, 64, 64, 3),
     *_named_conv("conv 3x3 N64 8x8 256->256", 64, 8, 256, 256, 3),

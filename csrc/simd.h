@@ -139,13 +139,28 @@ CNN_INLINE void vf_store_n(float *p, vf x, ptrdiff_t n)
 #endif
 }
 
+/* A step of a row loop, n floats before the end: the whole vector while there is
+ * one, then the tail.  So a loop has one body for both. */
+CNN_INLINE vf vf_load_upto(const float *p, ptrdiff_t n)
+{
+    return n >= CNN_W ? vf_load(p) : vf_load_n(p, n);
+}
+
+CNN_INLINE void vf_store_upto(float *p, vf x, ptrdiff_t n)
+{
+    if (n >= CNN_W)
+        vf_store(p, x);
+    else
+        vf_store_n(p, x, n);
+}
+
 /* Lane by lane: mask is all ones (as a comparison gives) or zero. */
 CNN_INLINE vf vf_select(vi mask, vf yes, vf no)
 {
     return (vf)((mask & (vi)yes) | (~mask & (vi)no));
 }
 
-/* 0, 1, 2, ... CNN_W - 1. */
+/* The lanes' numbers 0, 1, ... CNN_W - 1. */
 CNN_INLINE vi vi_lane(void)
 {
     static const int32_t numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -154,11 +169,11 @@ CNN_INLINE vi vi_lane(void)
     return lane;
 }
 
-/* All ones in the first n lanes (0 <= n <= CNN_W), zero in the others: for a
- * tail whose lanes past the end must not count as zeros. */
+/* All ones in the first n lanes (in every lane if n >= CNN_W), zero in the
+ * others: for a tail whose lanes past the end must not count. */
 CNN_INLINE vi vi_first(ptrdiff_t n)
 {
-    return vi_lane() < (int32_t)n;
+    return vi_lane() < (int32_t)(n < CNN_W ? n : CNN_W);
 }
 
 /* a > b ? a : b and a < b ? a : b, lane by lane: if either is NaN, or both are

@@ -27,7 +27,8 @@ CNN_INLINE void point_at_pixels(const float **rows, float **out, const struct cn
 {
     for (ptrdiff_t n = n0; n < n1; n++)
         for (ptrdiff_t q = q0; q < q1; q++) {
-            const float *from = view.base + (n - n0) * view.image + (q - q0) * a->h.stride * view.row;
+            const float *from =
+                view.base + (n - n0) * view.image + (q - q0) * a->h.stride * view.row;
             float *to = a->out + n * a->out_image + q * a->out_row;
             for (ptrdiff_t r = 0; r < a->w.out; r++) {
                 *rows++ = from + r * a->w.stride * a->channels;

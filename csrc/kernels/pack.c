@@ -74,7 +74,8 @@ void CNN_NAME(pack)(const void *args, ptrdiff_t tile, void *scratch)
         for (ptrdiff_t p = 0; p < columns.count; p++) {
             const struct panel panel = panel_at(&columns, p);
             pack_panel(packed + k * (n0 + panel.column) + at * panel.width, panel.width,
-                       from + (n0 + panel.column) * a->column, a->row, a->column, rows, panel.valid);
+                       from + (n0 + panel.column) * a->column, a->row, a->column, rows,
+                       panel.valid);
         }
     }
 }

@@ -1,6 +1,7 @@
 /* The micro-kernel: a few rows of A times a panel of B, in registers.
  *
- *     out[r][n] = bias[n] + sum over taps t, k < len of  rows[r][offs[t] + k * ks] * b[t * len + k][n]
+ *     out[r][n] = bias[n] + sum over taps t and k < len of
+ *                 rows[r][offs[t] + k * ks] * b[t * len + k][n]
  *
  * Matrix product: rows are A's rows, one tap.  Convolution: rows are the output's
  * pixels, taps are those of the filter.  Gradient of the weights: rows are
@@ -30,18 +31,19 @@ struct tile {
 
 typedef void tile_fn(const struct tile *t);
 
-/* The most rows of a tile 1, 2, 3 and 4 vectors wide.  The accumulators, one row
- * of B and a broadcast must fit the registers.  Zen 4, GCC 12, share of the FMA
- * peak with K = 576 and B in L2: see tests/kernels/test_micro_kernel.py for the
- * instruction counts. */
+/* The most rows of a tile 1, 2, 3 and 4 vectors wide.  The sums, one row of B and a
+ * broadcast must fit the vector registers, the rows' pointers the general ones: 12 x 1 and
+ * 12 x 2 were slower than 10.  Share of the FMA peak on Zen 4, GCC 12, 2026-11, with
+ * K = 576 and B in the L2 cache: AVX-512 6x4, 8x3 and 10x2 99%, 10x1 97%, 10 half vectors
+ * 81%; AVX2 6x2 97%, 10x1 83%. */
 #if CNN_REGISTERS >= 32
 #define TILE_VECTORS 4
-#define TILE_ROWS {12, 12, 8, 6}
+#define TILE_ROWS {10, 10, 8, 6}
 #else
 #define TILE_VECTORS 2
-#define TILE_ROWS {12, 6}
+#define TILE_ROWS {10, 6}
 #endif
-#define TILE_MOST_ROWS 12
+#define TILE_MOST_ROWS 10
 
 /* The tiles of one vector width. */
 struct tile_set {
@@ -49,7 +51,7 @@ struct tile_set {
     ptrdiff_t vectors;
     ptrdiff_t rows[TILE_VECTORS];
     tile_fn *const *tiles[TILE_VECTORS]; /* [vectors - 1][rows - 1] */
-    tile_fn *const *masked;              /* [rows - 1], one vector of `last` columns: B's rows end there */
+    tile_fn *const *masked; /* [rows - 1]: one vector, of which B has `last` columns */
 };
 
 extern const struct tile_set CNN_NAME(vf_tiles);

@@ -127,16 +127,6 @@ static void T_(tile_10x1)(const struct tile *t)
     V_(tile)(10, 1, 0, t);
 }
 
-static void T_(tile_11x1)(const struct tile *t)
-{
-    V_(tile)(11, 1, 0, t);
-}
-
-static void T_(tile_12x1)(const struct tile *t)
-{
-    V_(tile)(12, 1, 0, t);
-}
-
 static void T_(masked_1)(const struct tile *t)
 {
     V_(tile)(1, 1, 1, t);
@@ -187,22 +177,14 @@ static void T_(masked_10)(const struct tile *t)
     V_(tile)(10, 1, 1, t);
 }
 
-static void T_(masked_11)(const struct tile *t)
-{
-    V_(tile)(11, 1, 1, t);
-}
-
-static void T_(masked_12)(const struct tile *t)
-{
-    V_(tile)(12, 1, 1, t);
-}
-
 static tile_fn *const V_(tiles_1)[] = {
-    T_(tile_1x1), T_(tile_2x1), T_(tile_3x1), T_(tile_4x1), T_(tile_5x1), T_(tile_6x1), T_(tile_7x1), T_(tile_8x1), T_(tile_9x1), T_(tile_10x1), T_(tile_11x1), T_(tile_12x1),
+    T_(tile_1x1), T_(tile_2x1), T_(tile_3x1), T_(tile_4x1), T_(tile_5x1), T_(tile_6x1),
+    T_(tile_7x1), T_(tile_8x1), T_(tile_9x1), T_(tile_10x1),
 };
 
 static tile_fn *const V_(masked)[] = {
-    T_(masked_1), T_(masked_2), T_(masked_3), T_(masked_4), T_(masked_5), T_(masked_6), T_(masked_7), T_(masked_8), T_(masked_9), T_(masked_10), T_(masked_11), T_(masked_12),
+    T_(masked_1), T_(masked_2), T_(masked_3), T_(masked_4), T_(masked_5), T_(masked_6),
+    T_(masked_7), T_(masked_8), T_(masked_9), T_(masked_10),
 };
 
 #if V_VECTORS >= 2
@@ -255,16 +237,6 @@ static void T_(tile_9x2)(const struct tile *t)
 static void T_(tile_10x2)(const struct tile *t)
 {
     V_(tile)(10, 2, 0, t);
-}
-
-static void T_(tile_11x2)(const struct tile *t)
-{
-    V_(tile)(11, 2, 0, t);
-}
-
-static void T_(tile_12x2)(const struct tile *t)
-{
-    V_(tile)(12, 2, 0, t);
 }
 
 static void T_(tile_1x3)(const struct tile *t)
@@ -342,14 +314,15 @@ static void T_(tile_6x4)(const struct tile *t)
 static tile_fn *const V_(tiles_2)[] = {
     T_(tile_1x2), T_(tile_2x2), T_(tile_3x2), T_(tile_4x2), T_(tile_5x2), T_(tile_6x2),
 #if V_VECTORS >= 4
-    T_(tile_7x2), T_(tile_8x2), T_(tile_9x2), T_(tile_10x2), T_(tile_11x2), T_(tile_12x2),
+    T_(tile_7x2), T_(tile_8x2), T_(tile_9x2), T_(tile_10x2),
 #endif
 };
 #endif
 
 #if V_VECTORS >= 4
 static tile_fn *const V_(tiles_3)[] = {
-    T_(tile_1x3), T_(tile_2x3), T_(tile_3x3), T_(tile_4x3), T_(tile_5x3), T_(tile_6x3), T_(tile_7x3), T_(tile_8x3),
+    T_(tile_1x3), T_(tile_2x3), T_(tile_3x3), T_(tile_4x3), T_(tile_5x3), T_(tile_6x3),
+    T_(tile_7x3), T_(tile_8x3),
 };
 
 static tile_fn *const V_(tiles_4)[] = {

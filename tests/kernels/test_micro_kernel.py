@@ -15,7 +15,7 @@ import pytest
 from cnnlite.kernels.native import dispatch
 
 # rows x vectors of the largest tiles
-TILES = {"avx2": [(6, 2), (12, 1)], "avx512": [(6, 4), (8, 3), (12, 2), (12, 1)]}
+TILES = {"avx2": [(6, 2), (10, 1)], "avx512": [(6, 4), (8, 3), (10, 2), (10, 1)]}
 CASES = [(level, *tile) for level, tiles in TILES.items() for tile in tiles]
 
 

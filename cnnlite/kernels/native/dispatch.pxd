@@ -1,7 +1,7 @@
 """What the native modules share: the kernel table, threads over tiles, workspace."""
 
 cimport numpy as cnp
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 cdef extern from "cnn.h":
     ctypedef void cnn_kernel(const void *args, ptrdiff_t tile, void *scratch) noexcept nogil
@@ -32,6 +32,35 @@ cdef extern from "cnn.h":
         cnn_kernel *split
         cnn_kernel *probe_fma
         cnn_kernel *probe_triad
+        cnn_kernel *unary
+        cnn_kernel *unary_backward
+        cnn_kernel *binary
+        cnn_kernel *softmax_forward
+        cnn_kernel *softmax_backward
+        cnn_kernel *softmax_crossentropy_forward
+        cnn_kernel *softmax_crossentropy_backward
+        cnn_kernel *categorical_crossentropy_forward
+        cnn_kernel *sparse_categorical_crossentropy_forward
+        cnn_kernel *categorical_crossentropy_backward
+        cnn_kernel *sigmoid_crossentropy_forward
+        cnn_kernel *sigmoid_crossentropy_backward
+        cnn_kernel *binary_crossentropy_forward
+        cnn_kernel *binary_crossentropy_backward
+        cnn_kernel *mean_squared_error_forward
+        cnn_kernel *mean_squared_error_backward
+        cnn_kernel *sparse_categorical_accuracy
+        cnn_kernel *categorical_accuracy
+        cnn_kernel *binary_accuracy
+        cnn_kernel *bias_gradient
+        cnn_kernel *bias_gradient_sum
+        cnn_kernel *weighted_mean
+        cnn_kernel *mean_update
+
+    enum cnn_function:
+        CNN_LINEAR
+        CNN_RELU
+        CNN_SIGMOID
+        CNN_TANH
 
 # The table of the level in use.
 cdef cnn_table *table
@@ -62,19 +91,23 @@ cdef inline float *f32(cnp.ndarray a) noexcept:
 
 
 cdef inline double *f64(cnp.ndarray a) noexcept:
-    return <double *>cnp.PyArray_DATA(a)
+    return <double *>cnp.PyArray_DATA(a) if a is not None else NULL
 
 
 cdef inline uint8_t *u8(cnp.ndarray a) noexcept:
-    return <uint8_t *>cnp.PyArray_DATA(a)
+    return <uint8_t *>cnp.PyArray_DATA(a) if a is not None else NULL
+
+
+cdef inline int32_t *i32(cnp.ndarray a) noexcept:
+    return <int32_t *>cnp.PyArray_DATA(a)
 
 
 cdef inline int64_t *i64(cnp.ndarray a) noexcept:
-    return <int64_t *>cnp.PyArray_DATA(a)
+    return <int64_t *>cnp.PyArray_DATA(a) if a is not None else NULL
 
 
 cdef inline uint64_t *u64(cnp.ndarray a) noexcept:
-    return <uint64_t *>cnp.PyArray_DATA(a)
+    return <uint64_t *>cnp.PyArray_DATA(a) if a is not None else NULL
 
 
 # Tiles of so many elements in so many.
@@ -84,3 +117,16 @@ cdef inline ptrdiff_t tiles_of(ptrdiff_t size, ptrdiff_t tile) noexcept:
 
 cdef inline ptrdiff_t dim(cnp.ndarray a, int axis) noexcept:
     return cnp.PyArray_DIM(a, axis)
+
+
+# An activation's code from its name; None is the linear one.
+cdef inline cnn_function function_code(name) except *:
+    if name is None:
+        return CNN_LINEAR
+    if name == "relu":
+        return CNN_RELU
+    if name == "sigmoid":
+        return CNN_SIGMOID
+    if name == "tanh":
+        return CNN_TANH
+    raise KeyError(name)

@@ -1,114 +1,21 @@
-"""Matrix products and convolutions: the sizes of the blocks, packing, phases.
+"""Matrix products: the sizes of the blocks, and packing.
 
-One micro-kernel in C serves all (csrc/kernels/tile.h).  A sum runs in the order of
-k (taps, then channels; for weights: pixels), cut only by shape: bits never depend
-on the number of threads.  Levels with FMA round each product-sum once.
+One micro-kernel in C serves products and convolutions (csrc/kernels/tile.h).  A sum
+runs in the order of k, cut only by shape: bits never depend on the number of threads.
+Levels with FMA round each product-sum once.
 """
 
 cimport numpy as cnp
 
-from cnnlite.kernels.native.dispatch cimport Workspace, borrow, cnn_kernel, dim, f32, release, run, table
-
-cdef extern from "cnn.h":
-    enum:
-        CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH
-
-    struct cnn_pack:
-        float *packed
-        const float *b
-        ptrdiff_t groups, group, packed_group
-        ptrdiff_t taps_h, taps_w, tap_h, tap_w
-        ptrdiff_t len, len_blocks, row, column
-        ptrdiff_t n, block
-
-    struct cnn_matmul:
-        float *y
-        const float *a
-        const float *b
-        const float *bias
-        ptrdiff_t m, n, k, y_row, a_row, a_k, ldb
-        ptrdiff_t row_blocks, column_block, column_blocks, slices, slice
-        bint copy_rows
-        bint accumulate
-        int function
-
-    struct cnn_window:
-        ptrdiff_t size, out, stride, taps, first, step
-
-    struct cnn_blocks:
-        ptrdiff_t images, rows
-
-    struct cnn_correlate:
-        float *out
-        const float *image
-        const float *packed
-        const float *bias
-        ptrdiff_t images, channels, groups, group_channels, group_filters, packed_group
-        cnn_window h, w
-        ptrdiff_t out_image, out_row, out_pixel
-        cnn_blocks blocks
-        ptrdiff_t filter_block
-        bint accumulate
-        int function
-
-    struct cnn_scatter:
-        float *dx
-        const float *dy
-        const float *packed
-        ptrdiff_t images, channels, filters
-        cnn_window h, w
-        ptrdiff_t rows
-        bint accumulate
-
-    struct cnn_weight_gradient:
-        float *dw
-        float *db
-        const float *dy
-        const float *x
-        ptrdiff_t images, channels, filters, groups, group_channels, group_filters
-        cnn_window h, w
-        cnn_blocks blocks
-        ptrdiff_t slices, dw_slice, db_slice, channel_block, filter_block
-        bint copy_blocked
-        bint accumulate
-
-    struct cnn_sum_slices:
-        float *out
-        const float *partial
-        ptrdiff_t size, slices, slice, block
-        bint accumulate
-
-    size_t cnn_matmul_scratch(const cnn_matmul *a) nogil
-    size_t cnn_correlate_scratch(const cnn_correlate *a) nogil
-    size_t cnn_scatter_scratch(const cnn_scatter *a, ptrdiff_t vector) nogil
-    size_t cnn_weight_gradient_scratch(const cnn_weight_gradient *a) nogil
+from cnnlite.kernels.native.dispatch cimport Workspace, borrow, dim, f32, release, run, table
 
 cnp.import_array()
 
 cdef dict FUNCTIONS = {None: CNN_LINEAR, "relu": CNN_RELU, "sigmoid": CNN_SIGMOID, "tanh": CNN_TANH}
 
-# FLOP per nanosecond of one core, to guess how long a call takes: about half of the
-# peak of a 2024 core.  It decides only whether threads share the work.
-cdef double FLOPS_PER_NS = 50
 
-# Tiles of work that a large call is cut in, at least: enough to share evenly.
-cdef ptrdiff_t TILES = 16
-
-cdef ptrdiff_t COLUMNS = 64  # columns of a block: whole panels at every level
-
-
-cdef inline ptrdiff_t ceil_div(ptrdiff_t a, ptrdiff_t b) noexcept:
-    return (a + b - 1) // b
-
-
-cdef inline ptrdiff_t clamp(ptrdiff_t low, ptrdiff_t x, ptrdiff_t high) noexcept:
-    """x within low..high; low where high is less."""
-    return max(low, min(x, high))
-
-
-cdef inline ptrdiff_t packed_width(ptrdiff_t n) noexcept:
-    """Columns that n columns take when packed, at most."""
-    return ceil_div(n, table.vector_floats) * table.vector_floats
+cdef int function_code(str activation) except -1:
+    return FUNCTIONS[activation]
 
 
 cdef int run_pack(cnn_pack *args) except -1:
@@ -127,8 +34,6 @@ cdef int sum_slices(
     run(table.sum_slices, &args, ceil_div(size, args.block), 0.1 * size * slices)
     return 0
 
-
-# ---------------------------------------------------------------- matrix product
 
 # A panel of B, 64 columns of a K block, and a block of A's rows share the L2 cache
 # (1 MB).  A K block has at most 3/2 of this many rows.
@@ -152,7 +57,9 @@ def matmul(
     cdef cnn_matmul args
     cdef ptrdiff_t m = dim(y, 0), n = dim(y, 1), k = dim(a, 0 if transpose_a else 1)
     cdef double ns = 2.0 * m * n * k / FLOPS_PER_NS
-    cdef bint packed = transpose_b or (m >= 96 and 1.0 * m * n * k > 1e6)
+    # Read in place, 784x256 with 64 rows reached 99% of the FMA peak; packing a small B
+    # costs a second parallel region.
+    cdef bint packed = transpose_b or (m >= 96 and n * k > 32 * 1024)
     cdef Workspace workspace
     if m == 0 or n == 0:
         return
@@ -161,7 +68,7 @@ def matmul(
     args.a_row = 1 if transpose_a else k
     args.a_k = m if transpose_a else 1
     args.ldb = 0 if packed else n
-    args.accumulate, args.function = accumulate, FUNCTIONS[activation]
+    args.accumulate, args.function = accumulate, function_code(activation)
     cut_matmul(&args, packed, bias is None and activation is None)
 
     if args.slices > 1:
@@ -247,291 +154,3 @@ cdef int matmul_slices(cnn_matmul *args, bint transposed, float *partial, double
     args.y, args.accumulate = partial, False
     run_matmul(args, ns)
     return sum_slices(y, partial, args.slice, args.slices, accumulate)
-
-
-# ---------------------------------------------------------------- convolution
-
-cdef inline cnn_window window(
-    ptrdiff_t size, ptrdiff_t out, ptrdiff_t stride, ptrdiff_t taps, ptrdiff_t first, ptrdiff_t step
-) noexcept:
-    cdef cnn_window w
-    w.size, w.out, w.stride, w.taps, w.first, w.step = size, out, stride, taps, first, step
-    return w
-
-
-cdef cnn_blocks pixel_blocks(
-    ptrdiff_t images, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t pixels, ptrdiff_t tiles
-) noexcept:
-    """Blocks of about so many pixels, fewer where that would give fewer than `tiles`."""
-    cdef cnn_blocks blocks
-    cdef ptrdiff_t image = max(1, rows * columns)
-    blocks.images = clamp(1, min(pixels // image, images // tiles), images)
-    blocks.rows = max(1, rows)
-    if image > pixels or images < tiles:
-        blocks.images = 1
-        tiles = max(ceil_div(image, pixels), tiles // max(1, images))
-        blocks.rows = max(1, ceil_div(rows, tiles))
-    return blocks
-
-
-def conv2d_forward(
-    cnp.ndarray y,
-    cnp.ndarray x,
-    cnp.ndarray w,
-    cnp.ndarray bias,
-    *,
-    strides,
-    padding,
-    dilation,
-    groups,
-    activation=None,
-):
-    """As the reference: each output pixel is a row of a matrix product, read in place
-    through the offsets of the taps (no im2col; padding is copied in block by block)."""
-    cdef cnn_correlate args
-    cdef cnn_pack pack
-    cdef ptrdiff_t kh = dim(w, 0), kw = dim(w, 1)
-    args.out, args.image, args.bias = f32(y), f32(x), f32(bias)
-    args.images, args.channels, args.groups = dim(x, 0), dim(x, 3), groups
-    args.group_channels, args.group_filters = dim(w, 2), dim(w, 3) // args.groups
-    args.h = window(dim(x, 1), dim(y, 1), strides[0], kh, -padding[0][0], dilation[0])
-    args.w = window(dim(x, 2), dim(y, 2), strides[1], kw, -padding[1][0], dilation[1])
-    args.out_pixel = dim(y, 3)
-    args.out_row = args.w.out * args.out_pixel
-    args.out_image = args.h.out * args.out_row
-    args.accumulate, args.function = False, FUNCTIONS[activation]
-
-    pack.b, pack.groups, pack.group = f32(w), args.groups, args.group_filters
-    pack.len, pack.n, pack.row, pack.column = dim(w, 2), args.group_filters, dim(w, 3), 1
-    pack.tap_w = pack.len * pack.row
-    pack.tap_h = kw * pack.tap_w
-    correlate(&args, &pack)
-
-
-cdef int correlate(cnn_correlate *args, cnn_pack *pack) except -1:
-    """Pack the weights, choose the blocks, run."""
-    cdef ptrdiff_t k = args.h.taps * args.w.taps * args.group_channels, tiles, filters
-    cdef ptrdiff_t pixels = args.images * args.h.out * args.w.out
-    cdef double work = 1.0 * k * args.group_filters * args.groups  # FMA per pixel
-    cdef Workspace workspace
-    if pixels == 0 or work < 0:
-        return 0
-
-    tiles = ceil_div(pixels, 256)
-    filters = clamp(1, TILES // tiles, ceil_div(args.group_filters, COLUMNS))
-    args.filter_block = ceil_div(ceil_div(args.group_filters, filters), COLUMNS) * COLUMNS
-    filters = ceil_div(args.group_filters, args.filter_block)
-    args.blocks = pixel_blocks(
-        args.images, args.h.out, args.w.out,
-        clamp(256, <ptrdiff_t>(4e6 / (work + 1)), 1024), ceil_div(TILES, filters),
-    )
-    tiles = (filters * ceil_div(args.images, args.blocks.images)
-             * ceil_div(args.h.out, args.blocks.rows))
-
-    pack.taps_h, pack.taps_w = args.h.taps, args.w.taps
-    pack.block = args.filter_block
-    if args.group_channels == 1 and args.group_filters == 1:
-        return depthwise(args, pack, work)
-    args.packed_group = pack.packed_group = k * packed_width(args.group_filters)
-    workspace = borrow(4 * args.groups * args.packed_group + 64)
-    try:
-        pack.packed = <float *>workspace.data
-        args.packed = pack.packed
-        if k:
-            run_pack(pack)
-        run(table.correlate, args, tiles, 2 * work * pixels / FLOPS_PER_NS,
-            cnn_correlate_scratch(args))
-    finally:
-        release(workspace)
-    return 0
-
-
-cdef int depthwise(cnn_correlate *args, cnn_pack *pack, double work) except -1:
-    """Each channel with its own filter: vectors lie along channels."""
-    cdef ptrdiff_t tiles = args.images * ceil_div(args.h.out, args.blocks.rows)
-    cdef Workspace workspace = borrow(
-        4 * args.h.taps * args.w.taps * packed_width(args.channels) + 64
-    )
-    try:
-        pack.packed = <float *>workspace.data
-        args.packed = pack.packed
-        pack.groups, pack.n, pack.block, pack.column = 1, args.channels, args.channels, 1
-        args.blocks.images = 1
-        if pack.taps_h and pack.taps_w:
-            run_pack(pack)
-        run(table.depthwise, args, tiles, 4 * work * args.images * args.h.out * args.w.out
-            / FLOPS_PER_NS, cnn_correlate_scratch(args))
-    finally:
-        release(workspace)
-    return 0
-
-
-def conv2d_backward_input(
-    cnp.ndarray dx,
-    cnp.ndarray dy,
-    cnp.ndarray w,
-    *,
-    strides,
-    padding,
-    dilation,
-    groups,
-    accumulate=False,
-):
-    """As the reference: a convolution of dy with the transposed filters, their taps in
-    reverse.  With strides, pixels of dx that differ in position modulo the stride see
-    different taps: one convolution for each of these phases.  A dx of few channels is
-    instead added up from what each pixel of dy sends back."""
-    cdef cnn_correlate args
-    cdef cnn_pack pack
-    cdef ptrdiff_t kh = dim(w, 0), kw = dim(w, 1), top = padding[0][0], left = padding[1][0]
-    cdef ptrdiff_t sh = strides[0], sw = strides[1], dh = dilation[0], dw = dilation[1]
-    cdef ptrdiff_t channels = dim(dx, 3), ph, pw, i, j, i_step, j_step
-    if dim(dx, 3) <= FEW_CHANNELS and groups == 1 and dw == 1 and dx.size and dy.size:
-        scatter(dx, dy, w, strides, padding, dh, accumulate)
-        return
-    args.image, args.bias = f32(dy), NULL
-    args.images, args.channels, args.groups = dim(dy, 0), dim(dy, 3), groups
-    args.group_channels, args.group_filters = dim(dy, 3) // args.groups, dim(w, 2)
-    args.out_image = dim(dx, 1) * dim(dx, 2) * channels
-    args.out_row, args.out_pixel = sh * dim(dx, 2) * channels, sw * channels
-    args.accumulate, args.function = accumulate, CNN_LINEAR
-
-    pack.groups, pack.group = args.groups, args.group_channels
-    pack.len, pack.n, pack.row, pack.column = args.group_channels, dim(w, 2), 1, dim(w, 3)
-    for ph in range(min(sh, dim(dx, 1))):
-        args.h = phase(dim(dy, 1), ceil_div(dim(dx, 1) - ph, sh), ph + top, sh, dh, kh, &i, &i_step)
-        for pw in range(min(sw, dim(dx, 2))):
-            args.w = phase(
-                dim(dy, 2), ceil_div(dim(dx, 2) - pw, sw), pw + left, sw, dw, kw, &j, &j_step
-            )
-            pack.tap_h = -i_step * kw * dim(w, 2) * dim(w, 3)
-            pack.tap_w = -j_step * dim(w, 2) * dim(w, 3)
-            pack.b = f32(w) + (i * kw + j) * dim(w, 2) * dim(w, 3)
-            args.out = f32(dx) + (ph * dim(dx, 2) + pw) * channels
-            correlate(&args, &pack)
-
-
-# Up to here scatter beats correlate, which uses 8 or 16 lanes for these channels.
-cdef ptrdiff_t FEW_CHANNELS = 8
-
-
-cdef int scatter(
-    cnp.ndarray dx, cnp.ndarray dy, cnp.ndarray w, strides, padding, ptrdiff_t dilation_h,
-    bint accumulate,
-) except -1:
-    cdef cnn_scatter args
-    cdef cnn_matmul product
-    cdef ptrdiff_t columns, blocks
-    cdef double flops
-    cdef Workspace workspace
-    args.dx, args.dy, args.accumulate = f32(dx), f32(dy), accumulate
-    args.images, args.channels, args.filters = dim(dx, 0), dim(dx, 3), dim(dy, 3)
-    args.h = window(dim(dx, 1), dim(dy, 1), strides[0], dim(w, 0), -padding[0][0], dilation_h)
-    args.w = window(dim(dx, 2), dim(dy, 2), strides[1], dim(w, 1), -padding[1][0], 1)
-    columns = args.h.taps * args.w.taps * args.channels
-    flops = 2.0 * columns * dy.size
-    # Blocks of rows compute the rows between them twice, so few, and only of few images.
-    blocks = clamp(1, TILES // args.images, args.h.size // (4 * args.h.taps))
-    args.rows = ceil_div(args.h.size, blocks)
-    product.n, product.column_block = columns, packed_width(columns)
-    workspace = borrow(4 * args.filters * packed_width(columns))
-    try:
-        pack_rows(&product, f32(w), True, 0, args.filters, args.filters, <float *>workspace.data)
-        args.packed = product.b
-        run(table.scatter, &args, args.images * ceil_div(args.h.size, args.rows),
-            flops / FLOPS_PER_NS, cnn_scatter_scratch(&args, table.vector_floats))
-    finally:
-        release(workspace)
-    return 0
-
-
-cdef cnn_window phase(
-    ptrdiff_t size, ptrdiff_t out, ptrdiff_t position, ptrdiff_t stride, ptrdiff_t dilation,
-    ptrdiff_t taps, ptrdiff_t *last, ptrdiff_t *period,
-) noexcept:
-    """What the pixels of dx at position, position + stride, ... (counted in the padded
-    image) see: dy[q + (position - i * dilation) / stride] through every tap i for which
-    that divides; i = last, last - period, ..."""
-    cdef ptrdiff_t i, count = 0
-    last[0] = period[0] = 0
-    for i in range(taps):
-        if (position - i * dilation) % stride == 0:
-            if count == 1:
-                period[0] = i - last[0]
-            last[0] = i
-            count += 1
-    return window(
-        size, out, 1, count, (position - last[0] * dilation) // stride if count else 0,
-        period[0] * dilation // stride if count > 1 else 1,
-    )
-
-
-def conv2d_backward_weight(
-    cnp.ndarray dw,
-    cnp.ndarray db,
-    cnp.ndarray dy,
-    cnp.ndarray x,
-    *,
-    strides,
-    padding,
-    dilation,
-    groups,
-    accumulate=False,
-):
-    """As the reference: rows of dw are rows of a matrix product over all pixels, which
-    are summed in a few slices chosen by shape, and the slices in order."""
-    cdef cnn_weight_gradient args
-    cdef ptrdiff_t kh = dim(dw, 0), kw = dim(dw, 1), size, filters, channels, tiles
-    cdef ptrdiff_t blocks
-    cdef double flops
-    cdef cnn_kernel *kernel = table.weight_gradient
-    cdef Workspace workspace
-    args.dw, args.db, args.dy, args.x = f32(dw), f32(db), f32(dy), f32(x)
-    args.images, args.channels, args.filters = dim(x, 0), dim(x, 3), dim(dw, 3)
-    args.groups, args.group_channels = groups, dim(dw, 2)
-    args.group_filters = args.filters // args.groups
-    args.h = window(dim(x, 1), dim(dy, 1), strides[0], kh, -padding[0][0], dilation[0])
-    args.w = window(dim(x, 2), dim(dy, 2), strides[1], kw, -padding[1][0], dilation[1])
-    args.dw_slice = args.db_slice = 0
-    args.accumulate = accumulate
-
-    size = kh * kw * args.group_channels * args.filters
-    # A copy of x in blocks of channels costs a few reads of x; enough filters repay it.
-    args.copy_blocked = args.group_channels >= 16 and kh * kw * args.group_filters >= 64
-    args.filter_block = COLUMNS if kh * kw > 4 else 4 * COLUMNS
-    filters = ceil_div(args.group_filters, args.filter_block)
-    args.channel_block = args.group_channels
-    if args.copy_blocked:
-        channels = clamp(1, TILES // filters, min(args.group_channels // 48, kh * kw * args.group_channels // 192))
-        args.channel_block = ceil_div(args.group_channels, channels)
-    channels = ceil_div(args.group_channels, args.channel_block)
-    args.blocks = pixel_blocks(args.images, args.h.out, args.w.out, 512, TILES)
-    blocks = ceil_div(args.images, args.blocks.images) * ceil_div(args.h.out, args.blocks.rows)
-    args.slices = clamp(1, ceil_div(TILES, filters * channels), blocks)
-    tiles = args.slices * channels * filters
-    if args.group_channels == 1 and args.group_filters == 1:
-        kernel = table.depthwise_weight_gradient
-    if args.images * args.h.out * args.w.out == 0:  # no pixels
-        if not accumulate:
-            dw.fill(0)
-            if db is not None:
-                db.fill(0)
-        return
-    flops = 2.0 * size * args.images * args.h.out * args.w.out
-    if args.slices == 1:
-        run(kernel, &args, tiles, flops / FLOPS_PER_NS,
-            cnn_weight_gradient_scratch(&args))
-        return
-
-    workspace = borrow(4 * args.slices * (size + args.filters))
-    try:
-        args.dw = <float *>workspace.data
-        args.db = args.dw + args.slices * size if db is not None else NULL
-        args.dw_slice, args.db_slice, args.accumulate = size, args.filters, False
-        run(kernel, &args, tiles, flops / FLOPS_PER_NS,
-            cnn_weight_gradient_scratch(&args))
-        sum_slices(f32(dw), args.dw, size, args.slices, accumulate)
-        if db is not None:
-            sum_slices(f32(db), args.db, args.filters, args.slices, accumulate)
-    finally:
-        release(workspace)

@@ -1,0 +1,151 @@
+"""``python -m bench``: time cnnlite against NumPy and PyTorch; see ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench import report
+from bench.driver import Options, Team, measure
+from bench.results import summary
+from bench.suite import ROWS, Row
+from cnnlite.config import checked_thread_count, cpu_limits
+from cnnlite.kernels.native import dispatch
+from cnnlite.kernels.registry import BACKENDS
+
+FORMAT = 1  # of the JSON file
+TORCH_VARIABLE = "CNNLITE_BENCH_TORCH"
+QUICK = {"rounds": 2, "turn": 0.01, "warm_up": 0.01, "pause": 0.0, "long_pause": 0.0}
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    cpus = min(cpu_limits().values())
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Time cnnlite against NumPy and PyTorch, in alternation, each contestant "
+        "in a process of its own.",
+        epilog=report.EXPLANATION,
+    )
+    add = parser.add_argument
+    add("--threads", type=_threads, nargs="+", default=sorted({1, cpus}), metavar="N")
+    add("--only", type=_pattern, metavar="REGEX", help="rows whose name matches (re.search)")
+    add("--list", action="store_true", help="print the rows and their goals, and stop")
+    add("--rounds", type=int, help=f"turns of every contestant (default {Options.rounds})")
+    add("--quick", action="store_true", help="few and short turns: shows that it works, no more")
+    add("--simd", choices=dispatch.levels(), help="cnnlite's SIMD level; also the peak's")
+    add("--backend", choices=BACKENDS, help="cnnlite's back end")
+    add(
+        "--torch-python",
+        default=os.environ.get(TORCH_VARIABLE) or None,
+        metavar="PYTHON",
+        help=f"an interpreter that has PyTorch (default: ${TORCH_VARIABLE})",
+    )
+    add("--json", type=Path, default=Path("bench-results.json"), metavar="FILE")
+    add("--markdown", type=Path, metavar="FILE", help="also write the table as Markdown")
+    arguments = parser.parse_args(argv)
+    arguments.rows = [r for r in ROWS if not arguments.only or arguments.only.search(r.name)]
+    if not arguments.rows:
+        parser.error(f"no row matches {arguments.only.pattern!r}. --list shows their names.")
+    if arguments.rounds is not None and arguments.rounds < 1:
+        parser.error(f"--rounds must be at least 1. Got {arguments.rounds}.")
+    return arguments
+
+
+def _threads(text: str) -> int:
+    try:
+        return checked_thread_count(text, "--threads")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"no regular expression: {error}") from None
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    settings: dict[str, Any] = dict(QUICK) if arguments.quick else {}
+    if arguments.rounds is not None:
+        settings["rounds"] = arguments.rounds
+    return Options(
+        torch_python=arguments.torch_python,
+        simd=arguments.simd,
+        backend=arguments.backend,
+        **settings,
+    )
+
+
+def cpu_name() -> str:
+    """Return the CPU's name where the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _limits(team: Team) -> dict[str, Any]:
+    fma = {level: team.rate("fma", level) for level in dispatch.levels()}
+    return {"fma": fma, "triad": team.rate("triad")}
+
+
+def new_report(options: Options) -> dict[str, Any]:
+    """Return a report without rows."""
+    return {
+        "format": FORMAT,
+        "when": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "machine": {"cpu": cpu_name(), "cpus": min(cpu_limits().values()), "limits": {}},
+        "options": asdict(options),
+        "contestants": {},
+        "rows": [],
+    }
+
+
+def run(rows: list[Row], threads: list[int], options: Options, found: dict[str, Any]) -> None:
+    """Measure the rows, print each as it is done, and add it to the report."""
+    machine = found["machine"]
+    for n in threads:
+        with Team(n, options) as team:
+            machine["limits"][str(n)] = _limits(team)
+            print(report.limits(machine)[-1], report.heading(), sep="\n", flush=True)
+            for row in rows:
+                if row.uses_threads or n == threads[0]:
+                    result = summary(row, n, measure(team, row))
+                    found["rows"].append(result)
+                    print(report.lines(result), flush=True)
+            found["contestants"][str(n)] = team.about()
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = _arguments(argv)
+    if arguments.list:
+        for row in arguments.rows:
+            print(f"{row.name}: {', '.join(goal.text for goal in row.goals) or 'no goal'}")
+        return 0
+    options = _options(arguments)
+    found = new_report(options)
+    try:
+        run(arguments.rows, arguments.threads, options, found)
+    finally:  # a run that is interrupted keeps what it has
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+        if arguments.markdown:
+            arguments.markdown.write_text(report.markdown(found))
+    failed = [(r["row"], r["error"]) for r in found["rows"] if "error" in r]
+    for name, error in failed:
+        print(f"{name}: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

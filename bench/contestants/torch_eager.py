@@ -1,0 +1,129 @@
+"""PyTorch, eager: no compilation, its defaults, its usual idioms.
+
+Imports PyTorch, NumPy and this package's plain files only: it runs under another
+interpreter, which need not have cnnlite.  Results of ``torch.matmul`` go to an array
+that is there; convolutions and pooling have no such argument and allocate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from bench.contestants import imports, torch_networks
+from bench.job import Job
+
+Arrays = dict[str, np.ndarray]
+
+
+def about() -> dict[str, Any]:
+    return {
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "threads": torch.get_num_threads(),
+        "build": torch.__config__.show().splitlines(),
+    }
+
+
+def prepare(work: dict[str, Any], arrays: Arrays, channels_last: bool = False) -> Job:
+    kind = work["kind"]
+    if kind == "import":
+        return imports.job("import torch")
+    if kind == "train":
+        return torch_networks.train(work, arrays, channels_last)
+    if kind == "predict":
+        return torch_networks.predict(work, arrays, channels_last)
+    if kind == "conv2d":
+        return _conv2d(work, arrays, channels_last)
+    if kind == "maxpool2d":
+        return _maxpool2d(work, arrays, channels_last)
+    tensors = {name: torch.from_numpy(a) for name, a in arrays.items()}
+    return _matmul(work, tensors) if kind == "matmul" else _eager(tensors)
+
+
+def _without_gradients(run: Any) -> Any:
+    return torch.inference_mode()(run)
+
+
+def _matmul(work: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Job:
+    a, b, bias = tensors["a"], tensors["b"], tensors.get("bias")
+    if work["eager"]:
+        return Job(lambda: a @ b, outputs=lambda: {"y": (a @ b).numpy()})
+    y = torch.zeros(len(a), b.shape[1])
+
+    def plain() -> None:
+        torch.mm(a, b, out=y)
+
+    def with_bias_and_relu() -> None:
+        torch.addmm(bias, a, b, out=y)
+        y.relu_()
+
+    run = plain if bias is None else with_bias_and_relu
+    return Job(_without_gradients(run), outputs=lambda: {"y": y.numpy()})
+
+
+def _eager(tensors: dict[str, torch.Tensor]) -> Job:
+    x = tensors["x"]
+    return Job(lambda: torch.relu(x), outputs=lambda: {"y": torch.relu(x).numpy()})
+
+
+def _image(a: np.ndarray, channels_last: bool) -> torch.Tensor:
+    """(N, H, W, C) as (N, C, H, W), in either order in memory."""
+    t = torch.from_numpy(a).permute(0, 3, 1, 2)
+    return t if channels_last else t.contiguous()
+
+
+def _from_image(t: torch.Tensor) -> np.ndarray:
+    return t.detach().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def _conv2d(work: dict[str, Any], arrays: Arrays, channels_last: bool) -> Job:
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    x, dy = (_image(arrays[k], channels_last) for k in ("x", "dy"))
+    w = torch.from_numpy(arrays["w"]).permute(3, 2, 0, 1).contiguous(memory_format=layout)
+    bias = torch.from_numpy(arrays["bias"])
+    strides = tuple(work["strides"])
+    (top, bottom), (left, right) = work["padding"]
+    if top != bottom or left != right:
+        raise ValueError("PyTorch pads both sides alike")
+    pads = (top, left)
+    latest: dict[str, Any] = {}
+    backward = [p for p in work["passes"] if p != "forward"]
+    wanted = {"dw": w, "db": bias} if "backward_weight" in backward else {}
+    if "backward_input" in backward:
+        wanted["dx"] = x
+    for leaf in wanted.values():
+        leaf.requires_grad_()
+
+    def run() -> None:
+        y = latest["y"] = functional.conv2d(x, w, bias, strides, pads)
+        if wanted:
+            latest["gradients"] = torch.autograd.grad(y, tuple(wanted.values()), dy)
+
+    def outputs() -> Arrays:
+        found = dict(zip(wanted, latest.get("gradients", ()), strict=True))
+        out = {"y": _from_image(latest["y"])}
+        if "dw" in found:
+            out["dw"] = found["dw"].permute(2, 3, 1, 0).contiguous().numpy()
+            out["db"] = found["db"].numpy()
+        if "dx" in found:
+            out["dx"] = _from_image(found["dx"])
+        return out
+
+    return Job(run if wanted else _without_gradients(run), outputs=outputs)
+
+
+def _maxpool2d(work: dict[str, Any], arrays: Arrays, channels_last: bool) -> Job:
+    x, dy = (_image(arrays[k], channels_last) for k in ("x", "dy"))
+    size, strides = tuple(work["pool_size"]), tuple(work["strides"])
+    x.requires_grad_()
+    latest: dict[str, torch.Tensor] = {}
+
+    def run() -> None:
+        y = latest["y"] = functional.max_pool2d(x, size, strides)
+        (latest["dx"],) = torch.autograd.grad(y, x, dy)
+
+    return Job(run, outputs=lambda: {k: _from_image(t) for k, t in latest.items()})

@@ -1,0 +1,39 @@
+/* Softmax over rows. */
+#include "../row_loops.h"
+
+void CNN_NAME(softmax_forward)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    const struct cnn_rows *a = args;
+    const struct cnn_row_range range = cnn_tile_rows(a, tile);
+    (void)scratch;
+    for (ptrdiff_t r = range.first; r < range.last; r += CNN_ROW_BLOCK) {
+        const ptrdiff_t count = cnn_block(range.last - r);
+        float *y = a->y + r * a->K;
+        struct cnn_exp_block b;
+        cnn_exp_rows(&b, y, a->x + r * a->K, a->K, count);
+        for (ptrdiff_t i = 0; i < count; i++, y += a->K)
+            for (ptrdiff_t k = 0; k < a->K; k += CNN_W)
+                vf_store_upto(y + k, vf_load_upto(y + k, a->K - k) / b.sum[i], a->K - k);
+    }
+}
+
+/* dx_k = y_k (dy_k - sum_j dy_j y_j); y is in x. */
+void CNN_NAME(softmax_backward)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    const struct cnn_rows *a = args;
+    const struct cnn_row_range range = cnn_tile_rows(a, tile);
+    (void)scratch;
+    for (ptrdiff_t r = range.first; r < range.last; r++) {
+        const float *y = a->x + r * a->K, *dy = a->dy + r * a->K;
+        vf products = vf_set1(0.0f);
+        for (ptrdiff_t k = 0; k < a->K; k += CNN_W)
+            products =
+                vf_fma(vf_load_upto(dy + k, a->K - k), vf_load_upto(y + k, a->K - k), products);
+        const float dot = vf_sum(products);
+        for (ptrdiff_t k = 0; k < a->K; k += CNN_W) {
+            const vf gradient =
+                vf_load_upto(y + k, a->K - k) * (vf_load_upto(dy + k, a->K - k) - dot);
+            cnn_store_gradient(a->y + r * a->K + k, gradient, a->K - k, a->accumulate);
+        }
+    }
+}

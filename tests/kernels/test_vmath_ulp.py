@@ -1,0 +1,125 @@
+"""Accuracy of the native elementary functions (csrc/vmath.h), through public kernels.
+
+Errors are counted in units in the last place of the exact result, which NumPy's
+float64 functions give to far more digits than are needed.  Arguments are bit
+patterns spread over all of float32: both signs, denormals, every exponent.
+"""
+
+import numpy as np
+import pytest
+
+from cnnlite.kernels import native
+from cnnlite.kernels.native import dispatch
+
+KERNELS = native.KERNELS
+SPECIALS = np.float32([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 1.2e-38, 3e38, -3e38])
+
+
+@pytest.fixture(params=dispatch.levels(), autouse=True)
+def level(request):
+    before = dispatch.level()
+    dispatch.set_level(request.param)
+    yield request.param
+    dispatch.set_level(before)
+
+
+def all_exponents(step=4099):
+    """Return floats whose bit patterns are `step` apart: a million over all of float32."""
+    return np.arange(0, 2**32, step, dtype=np.uint64).astype(np.uint32).view(np.float32)
+
+
+def between(low, high, count=300_000):
+    """Return floats uniform in [low, high], with random last bits."""
+    return np.random.default_rng(7).uniform(low, high, count).astype(np.float32)
+
+
+def ulp_errors(got, exact):
+    """Return |got - exact| in units in the last place of float32 at ``exact`` (float64)."""
+    _, exponent = np.frexp(exact)
+    unit = np.ldexp(1.0, np.maximum(exponent - 24, -149))
+    return np.abs(got.astype(np.float64) - exact) / unit
+
+
+def assert_within(ulps, got, exact, x):
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(exact))
+    number = ~np.isnan(exact)
+    errors = ulp_errors(got[number], exact[number])
+    worst = errors.argmax()
+    assert errors[worst] <= ulps, f"{errors[worst]:.3f} ulp at x = {x[number][worst]!r}"
+
+
+def unary(x, function):
+    y = np.full_like(x, np.nan)
+    KERNELS["unary"](y, x, function=function)
+    return y
+
+
+def exact_sigmoid(x):
+    e = np.exp(-np.abs(x.astype(np.float64)))
+    return np.where(np.isnan(x), np.nan, np.where(x >= 0, 1, e) / (1 + e))
+
+
+def exact_tanh(x):
+    return np.tanh(x.astype(np.float64))
+
+
+@pytest.mark.parametrize("function, exact", [("sigmoid", exact_sigmoid), ("tanh", exact_tanh)])
+def test_activation_within_two_ulp(function, exact):
+    x = np.concatenate([all_exponents(), between(-20, 20), between(-1, 1), SPECIALS])
+    with np.errstate(all="ignore"):
+        assert_within(2, unary(x, function), exact(x), x)
+
+
+def test_exp_within_one_ulp():
+    # The softmax of (0, x) is (1, e^x) where e^x is too small to count in the sum.
+    x = np.concatenate([between(-110, -18), np.float32([-104, -103.9, -87.4, -1e30, -np.inf])])
+    rows = np.stack([np.zeros_like(x), x], axis=1)
+    y = np.full_like(rows, np.nan)
+    KERNELS["softmax_forward"](y, rows)
+    exact = np.exp(x.astype(np.float64))
+    assert (y[:, 0] == 1).all()
+    assert ((y[:, 1] > 0) & (y[:, 1] < np.finfo(np.float32).tiny)).any()  # denormals came out
+    assert_within(1, y[:, 1], exact, x)
+
+
+def test_log_within_one_ulp():
+    # The cross-entropy of a single class is -log p, with p clipped to [1e-7, 1 - 1e-7].
+    p = np.concatenate([between(2e-7, 1 - 2e-7), np.geomspace(2e-7, 0.9999995, 300_000)])
+    p = p.astype(np.float32)
+    loss = np.full_like(p, np.nan)
+    labels = np.zeros(len(p), dtype=np.int32)
+    KERNELS["sparse_categorical_crossentropy_forward"](loss, p[:, None], labels)
+    assert_within(1, loss, -np.log(p.astype(np.float64)), p)
+
+
+def test_log1p_of_exp_within_three_ulp():
+    # The sigmoid cross-entropy of a negative logit against 0 is log(1 + e^x).
+    x = np.concatenate([between(-30, 0), between(-100, 0)])
+    loss = np.full_like(x, np.nan)
+    KERNELS["sigmoid_crossentropy_forward"](loss, x[:, None], np.zeros_like(x)[:, None])
+    assert_within(3, loss, np.log1p(np.exp(x.astype(np.float64))), x)
+
+
+@pytest.mark.parametrize("function", ["relu", "sigmoid", "tanh"])
+def test_special_values(function):
+    tiny = np.float32(1e-45)  # a denormal, not to be flushed to zero
+    x = np.float32([np.inf, -np.inf, np.nan, 0.0, -0.0, tiny])
+    expected = {
+        "relu": [np.inf, 0, np.nan, 0.0, -0.0, tiny],
+        "sigmoid": [1, 0, np.nan, 0.5, 0.5, 0.5],
+        "tanh": [1, -1, np.nan, 0.0, -0.0, tiny],
+    }[function]
+    y = unary(x, function)
+    np.testing.assert_array_equal(y, np.float32(expected))
+    np.testing.assert_array_equal(np.signbit(y[3:]), np.signbit(expected[3:]))
+
+
+@pytest.mark.parametrize("function", ["relu", "sigmoid", "tanh"])
+def test_body_and_tail_give_equal_bits(function):
+    # Whether an element falls into a whole vector or into the tail must not show.
+    x = np.concatenate([between(-9, 9, 80), SPECIALS, all_exponents(2**26 + 1)])
+    whole = unary(x, function).view(np.uint32)
+    for size in range(1, 3 * 16 + 2):
+        for start in range(len(x) - size):
+            part = unary(x[start : start + size].copy(), function).view(np.uint32)
+            np.testing.assert_array_equal(part, whole[start : start + size])

@@ -1,0 +1,300 @@
+"""The benchmark: contestants compute the right thing, and the harness reports what it measured."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench import driver, goals, job, report, results
+from bench.cases import conv, pool
+from bench.contestants import CONTESTANTS, OURS, numpy_best, numpy_plain, ours
+from bench.driver import Measured, Options, Process, Team, WorkerError, environment, prepared
+from bench.products import Matmul
+from bench.suite import ROWS, Row, kernel_rows
+from cnnlite.kernels import reference
+from tests.comparison import NUMPY_ULPS, assert_within, right_outputs
+from tests.processes import output_of, run_python
+
+TORCH = os.environ.get("CNNLITE_BENCH_TORCH") or None
+QUICK = {"rounds": 1, "turn": 0.0, "warm_up": 0.0, "pause": 0.0, "long_pause": 0.0}
+
+BOTH = ((1, 1), (1, 1))
+SMALL: list[list[Any]] = [
+    [Matmul(name="eager", m=7, n=5, k=9)],
+    [Matmul(name="plain", m=65, n=5, k=9)],
+    [Matmul(name="fused", m=65, n=5, k=9, bias=True, activation="relu")],
+    conv(name="padded", n=3, size=(6, 5), c=4, f=5, kernel=(3, 3), padding=BOTH),
+    conv(name="valid", n=3, size=(6, 7), c=4, f=5, kernel=(3, 2)),
+    conv(name="strided", n=2, size=(8, 9), c=4, f=5, kernel=(3, 3), padding=BOTH, strides=(2, 2)),
+    conv(name="first", n=2, size=(8, 9), c=3, f=5, kernel=(5, 5), padding=((2, 2), (2, 2))),
+    conv(name="1x1", n=3, size=(4, 5), c=4, f=6, kernel=(1, 1)),
+    pool(name="pool", n=3, size=(4, 6), c=5, pool_size=(2, 2), strides=(2, 2)),
+]
+OUTPUTS = {
+    "matmul": ["y"],
+    "conv2d_forward": ["y"],
+    "conv2d_backward_weight": ["dw", "db"],
+    "conv2d_backward_input": ["dx"],
+    "maxpool2d_forward": ["y", None],  # what marks the winners is each contestant's own affair
+    "maxpool2d_backward": ["dx"],
+}
+SMALL_ROWS = [(cases, row) for cases in SMALL for row in kernel_rows(cases)]
+MODULES = {OURS: ours, "numpy": numpy_plain, "numpy-best": numpy_best}
+IN_PROCESS = [
+    pytest.param(module, cases, row, id=f"{name}-{row.name}")
+    for name, module in MODULES.items()
+    for cases, row in SMALL_ROWS
+    if row.work["kind"] in CONTESTANTS[name].kinds
+]
+
+
+def passes(row: Row) -> set[str]:
+    kind = row.work["kind"]
+    if kind == "conv2d":
+        return {f"conv2d_{p}" for p in row.work["passes"]}
+    return {"matmul"} if kind == "matmul" else {"maxpool2d_forward", "maxpool2d_backward"}
+
+
+def check_outputs(cases: list[Any], row: Row, found: dict[str, np.ndarray]) -> None:
+    """Compare with the reference in float64, within the cases' tolerances."""
+    for case in cases:
+        if case.operation not in passes(row):
+            continue
+        arguments = case.arguments(np.random.default_rng(0), np.float32)
+        judge = reference.KERNELS[case.operation]
+        expected, bounds = right_outputs(case, judge, arguments, np.float32, NUMPY_ULPS)
+        for name, right, bound in zip(OUTPUTS[case.operation], expected, bounds, strict=True):
+            if name is not None:
+                assert found[name].dtype == np.float32
+                assert_within(found[name], right, bound)
+
+
+@pytest.mark.parametrize(("module", "cases", "row"), IN_PROCESS)
+def test_contestants_compute_what_the_reference_does(
+    module: Any, cases: list[Any], row: Row, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(numpy_best, "BLOCK_BYTES", 2 * 5 * 5 * 9 * 4 * 4)  # several blocks
+    arrays = {name: job.aligned(a) for name, a in row.data().items()}
+    made = module.prepare(json.loads(json.dumps(row.work)), arrays)
+    made.run()
+    made.run()  # nothing may pile up from run to run
+    assert made.outputs is not None
+    check_outputs(cases, row, made.outputs())
+
+
+@pytest.mark.skipif(TORCH is None, reason="CNNLITE_BENCH_TORCH names no Python with PyTorch")
+@pytest.mark.parametrize("name", [n for n, c in CONTESTANTS.items() if c.needs_torch])
+def test_torch_computes_what_the_reference_does(name: str, tmp_path: Path):
+    with Team(1, Options(torch_python=TORCH, **QUICK)) as team:
+        for number, (cases, row) in enumerate(SMALL_ROWS):
+            if name not in team.contestants(row):
+                continue
+            file = tmp_path / f"{number}.npz"
+            with prepared(team, row, [name]) as (ready, measured):
+                assert ready == [name], measured[name].error
+                team.worker(name).ask("outputs", file=str(file))
+            with np.load(file) as found:
+                check_outputs(cases, row, dict(found))
+
+
+def test_workers_of_other_interpreters_need_no_cnnlite():
+    output_of(
+        "import sys; from unittest.mock import MagicMock\n"
+        "sys.modules['cnnlite'] = None\n"
+        "sys.modules['torch'] = sys.modules['torch.nn'] = MagicMock()\n"
+        "import bench.worker, bench.contestants.torch_eager"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "flops"),
+    [
+        # 64 images, 28 x 28 pixels, 5 x 5 taps of 1 channel, 6 filters, 2 FLOP each
+        ("conv 5x5 LeNet 1 forward", 15_052_800),
+        ("conv 5x5 LeNet 1 forward+weight gradient", 2 * 15_052_800),
+        # 64 images, 10 x 10 pixels, 5 x 5 taps of 6 channels, 16 filters
+        ("conv 5x5 LeNet 2 forward", 30_720_000),
+        ("conv 5x5 LeNet 2 forward+backward", 3 * 30_720_000),
+        ("matmul 128^3", 2 * 128**3),
+    ],
+)
+def test_flops(name: str, flops: int):
+    (row,) = [r for r in ROWS if r.name == name]
+    assert row.flops == flops
+
+
+def test_pool_bytes():
+    (row,) = [r for r in ROWS if r.work["kind"] == "maxpool2d"]
+    image, windows = 64 * 32 * 32 * 64, 64 * 16 * 16 * 64
+    # Forward reads x, writes y and a byte of argmax; backward reads dy and argmax, writes dx.
+    assert row.nbytes == 2 * (4 * image + 4 * windows + windows)
+
+
+def test_names_are_unique():
+    names = [row.name for row in ROWS]
+    assert len(set(names)) == len(names)
+
+
+def test_harness_end_to_end(tmp_path: Path):
+    file, table = tmp_path / "out.json", tmp_path / "out.md"
+    done = run_python(
+        *("-m", "bench", "--quick", "--threads", "1", "2", "--only", r"matmul (64|128)\^3"),
+        *("--json", str(file), "--markdown", str(table)),
+        CNNLITE_BENCH_TORCH="",
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(file.read_text())
+    assert found["format"] == 1
+    assert found["options"]["torch_python"] is None
+    for limits in found["machine"]["limits"].values():
+        assert limits["triad"] > 1e6 and min(limits["fma"].values()) > 1e6
+    rows = [(r["row"], r["threads"]) for r in found["rows"]]
+    names = ("matmul 128^3", "matmul 64^3 eager call")
+    assert sorted(rows) == [(name, n) for name in names for n in (1, 2)]
+    for result in found["rows"]:
+        peers = set(result["contestants"])
+        assert {OURS, "numpy"} <= peers <= {OURS, "numpy", "numpy-skylakex"}
+        for times in result["contestants"].values():
+            assert len(times["rounds"]) == 2 and times["seconds"] > 0 and times["spread"] >= 0
+        assert result["contestants"][OURS]["ratio"] == 1
+        assert result["rate"] > 0 and result["limit"] > 0 and result["of_limit"] > 0
+        assert result["best_peer"] in peers - {OURS}
+        (goal,) = result["goals"]
+        assert goal["met"] in (True, False)
+        assert result["row"] in done.stdout
+        assert f"| {result['row']} | {result['threads']} |" in table.read_text()
+    assert found["contestants"]["2"][OURS]["threads"].startswith("2 ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--only", "no such row"), "no row matches 'no such row'. --list shows their names."),
+        (("--only", "("), "no regular expression"),
+        (("--rounds", "0"), "--rounds must be at least 1. Got 0."),
+        (("--threads", "0"), "not a number of threads"),
+        (("--simd", "sse9"), "invalid choice: 'sse9'"),
+    ],
+)
+def test_bad_arguments_are_errors(arguments: tuple[str, ...], message: str, tmp_path: Path):
+    file = tmp_path / "out.json"
+    done = run_python("-m", "bench", "--json", str(file), *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not file.exists()
+
+
+def test_list_names_every_row():
+    listed = output_of("from bench.__main__ import main; main(['--list'])").splitlines()
+    assert [line.rsplit(": ", 1)[0] for line in listed] == [row.name for row in ROWS]
+
+
+def test_a_failed_request_leaves_the_worker_alive():
+    worker = Process("numpy", 1, Options(**QUICK))
+    try:
+        with pytest.raises(WorkerError, match="numpy: FileNotFoundError"):
+            worker.ask("prepare", work={}, data="no-such-file.npz", seconds=0)
+        assert worker.ask("about")["numpy"] == np.__version__
+    finally:
+        worker.close()
+
+
+def test_a_worker_that_hangs_is_killed_and_started_anew(monkeypatch: pytest.MonkeyPatch):
+    _, row = SMALL_ROWS[0]
+    with Team(1, Options(**QUICK)) as team, prepared(team, row, ["numpy"]) as (_, measured):
+        monkeypatch.setattr(driver, "ANSWER_SECONDS", 0.1)
+        with pytest.raises(WorkerError, match=r"numpy: died or hung \(exit code -9\)"):
+            team.worker("numpy").ask("time", seconds=60)
+        monkeypatch.undo()
+        measured["numpy"].error = "hung"
+        assert team.worker("numpy").ask("about")["numpy"] == np.__version__
+
+
+def test_environment_is_free_of_the_users_settings(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    monkeypatch.setenv("CNNLITE_POISON", "1")
+    found = environment(CONTESTANTS["numpy"], 3, Options(simd="avx2"))
+    assert "OMP_WAIT_POLICY" not in found and "CNNLITE_POISON" not in found
+    assert found["OMP_NUM_THREADS"] == found["OPENBLAS_NUM_THREADS"] == "3"
+    assert found["CNNLITE_SIMD"] == "avx2"
+
+
+def _clock(seconds: float, units: float = 1) -> job.Job:
+    return job.Job(lambda: seconds, units=units, has_own_clock=True)
+
+
+def test_a_sample_is_long_enough_to_time():
+    assert job.warm_up(_clock(1.0), 0) == 1
+    assert job.warm_up(_clock(job.SAMPLE_SECONDS / 3), 0) == 4
+
+
+def test_times_are_per_unit():
+    assert job.turn(_clock(1.0, units=4), 2, 0.0) == [0.25]
+
+
+def test_spread_is_the_quartiles_distance():
+    assert results.spread([1.0, 2.0, 3.0, 4.0, 5.0]) == (4 - 2) / 3
+    assert results.spread([7.0]) == 0
+
+
+def test_ratio_is_taken_round_by_round():
+    """A machine that is ten times slower in one round changes no ratio."""
+    assert results.paired([2.0, 20.0, 2.0], [1.0, 10.0, 1.0]) == 2
+
+
+def _row(**fields: Any) -> Row:
+    return Row("some row", {"kind": "matmul"}, dict, **fields)
+
+
+def test_summary_of_rates_and_goals():
+    measured = {
+        OURS: Measured([2.0, 4.0, 3.0]),
+        "numpy": Measured([6.0, 12.0, 9.0]),
+        "torch": Measured(error="torch: broke"),
+        "machine": Measured([0.25, 0.5, 0.25]),
+    }
+    row = _row(flops=6, goals=[goals.peak(0.4), goals.numpy(4), goals.best_peer(1)])
+    found = results.summary(row, 1, measured)
+    assert found["rate"] == 2 and found["limit"] == 4 and found["of_limit"] == 0.5
+    assert found["contestants"]["numpy"]["ratio"] == 3
+    assert found["contestants"]["torch"] == {"error": "torch: broke"}
+    assert [goal["met"] for goal in found["goals"]] == [True, False, None]
+    assert report.cells(found)[3:5] == ["0.00 GFLOP/s 50%", "numpy 3.00x"]
+
+
+def test_summary_of_a_row_that_cnnlite_fails():
+    found = results.summary(_row(), 1, {OURS: Measured(error="cnnlite: broke")})
+    assert report.cells(found)[2:4] == ["failed", "cnnlite: broke"]
+    json.dumps(found)
+
+
+def test_best_peer_counts_only_with_torch():
+    best = goals.best_peer(1.5)
+    with_numpy = goals.Outcome(1.0, {"numpy": 9.0})
+    assert best.is_met(with_numpy) is None
+    assert best.is_met(goals.Outcome(1.0, {"numpy": 9.0, "torch": 1.2})) is False
+    assert best.is_met(goals.Outcome(1.0, {"numpy": 1.6, "torch-nhwc": 2.0})) is True
+
+
+def test_hand_written_numpy_is_the_faster_of_two():
+    goal = goals.hand_written(5)
+    assert goal.measure(goals.Outcome(1.0, {"numpy": 9.0, "numpy-best": 6.0, "torch": 1.0})) == 6
+    assert goal.is_met(goals.Outcome(1.0, {"torch": 9.0})) is None
+
+
+def test_time_goal_is_an_upper_bound():
+    assert goals.time(1e-3, "1 ms").is_met(goals.Outcome(0.9e-3, {}))
+    assert not goals.time(1e-3, "1 ms").is_met(goals.Outcome(1.1e-3, {}))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(2.5, "2.50 s"), (0.0123, "12.3 ms"), (99.96e-6, "100 us"), (4.2e-8, "42.0 ns")],
+)
+def test_times_are_readable(seconds: float, text: str):
+    assert report.time(seconds) == text
