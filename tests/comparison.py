@@ -59,12 +59,12 @@ def assert_same_bits(got: Any, expected: Any) -> None:
         assert a.tobytes() == b.tobytes(), f"output {n}: the signs of zeros or the NaNs differ"
 
 
-def assert_within(got: Any, expected: Any, bound: Any) -> None:
-    """Assert equal NaNs and infinities, and ``|got - expected| <= bound`` elsewhere."""
-    bounds = [bound] if not isinstance(bound, list) else bound
-    flat = [b for b in bounds if b is not None]
-    flat = [c for b in flat for c in (b if isinstance(b, list) else [b])]
-    for n, (a, b, limit) in enumerate(zip(leaves(got), leaves(expected), flat, strict=True)):
+def assert_within(got: Any, expected: Any, bounds: list[Any]) -> None:
+    """Assert equal NaNs and infinities, and ``|got - expected| <= bound`` elsewhere.
+
+    There is a bound for every array in ``expected``; whole numbers must be equal.
+    """
+    for n, (a, b, limit) in enumerate(zip(leaves(got), leaves(expected), bounds, strict=True)):
         if not is_float(a):
             np.testing.assert_array_equal(a, b, err_msg=f"output {n}")
             continue
@@ -85,22 +85,24 @@ def assert_within(got: Any, expected: Any, bound: Any) -> None:
 def right_outputs(
     case: Case, judge: Kernel, arguments: Arguments, dtype: Any, function_ulps: float
 ) -> tuple[list[Any], list[Any]]:
-    """Return what ``judge`` computes in float64, and how far a kernel may be from it."""
+    """Return what ``judge`` computes in float64, and how far a kernel may be from it.
+
+    The bounds, one for each array, allow for the judge's own rounding as well.
+    """
     before = widened(arguments)
     expected = call(judge, widened(arguments))
-    in_dtype, in_float64 = (
-        case.tolerance(before, expected, d, ulps)
+    of_kernel, of_judge = (
+        [b for bound in case.tolerance(before, expected, d, ulps) for b in _each(bound)]
         for d, ulps in ((dtype, function_ulps), (np.float64, NUMPY_ULPS))
     )
-    bounds = [
-        [x + y for x, y in zip(a, b, strict=True)] if isinstance(a, list) else _sum(a, b)
-        for a, b in zip(in_dtype, in_float64, strict=True)
-    ]
-    return expected, bounds
+    return expected, [a + b for a, b in zip(of_kernel, of_judge, strict=True)]
 
 
-def _sum(a: Any, b: Any) -> Any:
-    return None if a is None else a + b
+def _each(bound: Any) -> list[Any]:
+    """Return the bounds of one output: an array, a list of them, or None."""
+    if bound is None:
+        return []
+    return bound if isinstance(bound, list) else [bound]
 
 
 def check(
@@ -129,21 +131,18 @@ def check_accumulation(
 ) -> None:
     """The same with ``accumulate``: the result is added to what the output holds."""
     rng = seeded(case, salt=1)
-    arguments = case.arguments(rng, dtype)
-    expected, bounds = right_outputs(case, judge, arguments, dtype, function_ulps)
-    start = mapped(lambda a: rng.standard_normal(a.shape).astype(a.dtype), list(arguments.outputs))
-    arguments = Arguments(
-        mapped(np.copy, start), arguments.inputs, arguments.params | {"accumulate": True}
+    drawn = case.arguments(rng, dtype)
+    expected, bounds = right_outputs(case, judge, drawn, dtype, function_ulps)
+    start = mapped(lambda a: rng.standard_normal(a.shape).astype(a.dtype), list(drawn.outputs))
+    got = call(
+        kernel,
+        Arguments(mapped(np.copy, start), drawn.inputs, drawn.params | {"accumulate": True}),
     )
     u = roundoff(dtype) + roundoff(np.float64)
     total, limits = [], []
-    for s, e, b in zip(leaves(start), leaves(expected), _flat(bounds), strict=True):
+    for s, e, b in zip(leaves(start), leaves(expected), bounds, strict=True):
         total.append(s.astype(np.float64) + e)
         # The sum may start from what the output holds, so that takes part in every
         # rounding; else it is added at the end.
         limits.append(b + (case.terms + 1) * u * np.abs(s) + u * np.abs(total[-1]))
-    assert_within(list(leaves(call(kernel, arguments))), total, limits)
-
-
-def _flat(bounds: list[Any]) -> list[Any]:
-    return [x for b in bounds if b is not None for x in (b if isinstance(b, list) else [b])]
+    assert_within(got, total, limits)

@@ -125,8 +125,8 @@ void CNN_NAME(categorical_crossentropy_backward)(const void *args, ptrdiff_t til
         for (ptrdiff_t k = 0; k < a->K; k += CNN_W) {
             const ptrdiff_t at = r * a->K + k;
             const vf p = vf_load_upto(a->x + at, a->K - k), clipped = cnn_clip(p);
-            const vf inside = -cnn_target(a, r, k) / clipped;
-            const vf gradient = vf_select(clipped != p, p * 0.0f, inside) * scale;
+            const vf target = cnn_target(a, r, k), zero_or_nan = (p + target) * 0.0f;
+            const vf gradient = vf_select(clipped != p, zero_or_nan, -target / clipped) * scale;
             cnn_store_gradient(a->y + at, gradient, a->K - k, a->accumulate);
         }
     }

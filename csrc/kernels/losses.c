@@ -24,7 +24,7 @@ CNN_INLINE vf slope_of(enum loss loss, vf x, vf target)
         return vf_sigmoid(x) - target;
     if (loss == BINARY_CROSSENTROPY) {
         const vf p = cnn_clip(x);
-        return vf_select(p != x, x * 0.0f, (p - target) / (p * (1.0f - p)));
+        return vf_select(p != x, (x + target) * 0.0f, (p - target) / (p * (1.0f - p)));
     }
     return 2.0f * (x - target);
 }

@@ -15,7 +15,7 @@ from tests.backends import Variant, variants
 from tests.comparison import call, check, copied, leaves, seeded
 
 # The same examples in every run, so that a failure on one machine fails on all.
-EXAMPLES = settings(max_examples=150, derandomize=True, database=None, deadline=None)
+EXAMPLES = settings(max_examples=100, derandomize=True, database=None, deadline=None)
 
 
 def held(operation: str) -> pytest.MarkDecorator:

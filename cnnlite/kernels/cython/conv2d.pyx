@@ -40,10 +40,10 @@ def conv2d_backward_input(dx, dy, w, *, strides, padding, dilation, groups, accu
 def conv2d_backward_weight(
     dw, db, dy, x, *, strides, padding, dilation, groups, accumulate=False
 ):
-    backward_weight(dw, dy, x, strides, padding, dilation, groups, accumulate)
-    if db is not None:
+    if db is not None:  # first, so that last_team_size() tells of the larger part
         N, OH, OW, F = dy.shape
         bias_gradient(db, dy.reshape(N * OH * OW, F), accumulate=accumulate)
+    backward_weight(dw, dy, x, strides, padding, dilation, groups, accumulate)
 
 
 def forward(

@@ -16,11 +16,7 @@ from cnnlite.kernels.native.pool import (
     maxpool2d_backward,
     maxpool2d_forward,
 )
-from cnnlite.kernels.native.product import (
-    conv2d_backward_input,
-    conv2d_backward_weight,
-    conv2d_forward,
-)
+from cnnlite.kernels.native.product import matmul
 from cnnlite.kernels.native.random import (
     dropout_backward,
     dropout_forward,
