@@ -64,7 +64,7 @@ class Loss:
         y_true = self.prepare(y_true, y_pred.shape, y_pred.dtype)
         values = self.call(y_true, y_pred, ctx=Context())
         weights = None if sample_weight is None else np.asarray(sample_weight, y_pred.dtype)
-        return float(ops.weighted_mean(values, weights)[0])
+        return float(np.asarray(ops.weighted_mean(values, weights))[0])
 
     def prepare(self, y_true: Any, shape: tuple, dtype: Any, name: str | None = None) -> np.ndarray:
         """Return targets as this loss takes them, for predictions of this shape.

@@ -43,9 +43,7 @@ def set_random_seed(seed: int) -> None:
     """
     global _seed, _count
     if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-        raise ValueError(
-            f"set_random_seed: seed must be an integer in [0, 2^32). Got {seed!r}."
-        )
+        raise ValueError(f"set_random_seed: seed must be an integer in [0, 2^32). Got {seed!r}.")
     with _lock:
         _seed, _count = int(seed), 0
     random.seed(int(seed))

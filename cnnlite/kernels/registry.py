@@ -165,7 +165,7 @@ def _announce_fall(backend: str, name: str, dtype: str) -> None:
     advice = "Use float32" if dtype == "float64" else 'Use cnnlite.set_backend("native")'
     message = (
         f"{name}: back end {backend!r} has no {dtype} version, so the slow reference "
-        f"computes it. {advice}, or choose the reference: cnnlite.set_backend(\"reference\")."
+        f'computes it. {advice}, or choose the reference: cnnlite.set_backend("reference").'
     )
     if config.flag("CNNLITE_STRICT"):
         raise BackendError(message)
