@@ -16,9 +16,17 @@ import numpy as np
 
 __all__ = ["next_seed", "set_random_seed"]
 
-_lock = threading.Lock()
+_lock = threading.Lock()  # a forked child gets a new one: its holder may not exist there
 _seed = int.from_bytes(os.urandom(8), "little")
 _count = 0
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def set_random_seed(seed: int) -> None:

@@ -29,10 +29,18 @@ DTYPES = ("float32", "float64")
 
 Kernel = Callable[..., None]
 
-_lock = threading.Lock()
+_lock = threading.Lock()  # a forked child gets a new one: its holder may not exist there
 _loaded: dict[str, dict[tuple[str, str], Kernel]] = {}
 _resolved: dict[tuple[str, str, str], Kernel] = {}
 _warned: set[tuple[str, str]] = set()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _parameters(function: Kernel) -> list[tuple[str, object, object]]:
