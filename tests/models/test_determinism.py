@@ -9,6 +9,8 @@ import threading
 import numpy as np
 import pytest
 
+from cnnlite import random_state
+from cnnlite.kernels import registry
 from cnnlite.kernels.registry import BACKENDS, kernel_table
 from tests.models.test_plans import LABELS, X, network
 from tests.processes import output_of, run_python
@@ -105,14 +107,14 @@ def test_children_of_a_process_that_trained():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
-def test_a_child_forked_while_a_thread_holds_the_lock():
-    """The thread that held a model's lock does not exist in the child: it has a new lock."""
+def test_a_child_forked_while_a_thread_holds_the_locks():
+    """The thread that held a lock does not exist in the child: it has new ones."""
     model = network()
     expected = model.predict(X, verbose=0).tobytes()
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with model._lock:
+        with model._lock, registry._lock, random_state._lock:
             held.set()
             release.wait(60)
 
@@ -122,6 +124,8 @@ def test_a_child_forked_while_a_thread_holds_the_lock():
     pid = os.fork()
     if pid == 0:
         signal.alarm(30)
+        random_state.next_seed()
+        kernel_table()
         os._exit(0 if model.predict(X, verbose=0).tobytes() == expected else 1)
     release.set()
     thread.join(60)
