@@ -76,106 +76,17 @@ CNN_INLINE void V_(tile)(int mr, int nv, int masked, const struct tile *t)
     }
 }
 
-/* One function per size: rows x vectors. */
-static void T_(tile_1x1)(const struct tile *t)
-{
-    V_(tile)(1, 1, 0, t);
-}
+/* One function per size, so that its sizes are constants: rows x vectors, and one
+ * masked vector.  A macro only because C has no other way to name 24 of them. */
+#define TILE(mr, nv)                                                                               \
+    static void T_(tile_##mr##x##nv)(const struct tile *t) { V_(tile)(mr, nv, 0, t); }
+#define MASKED(mr)                                                                                 \
+    static void T_(masked_##mr)(const struct tile *t) { V_(tile)(mr, 1, 1, t); }
 
-static void T_(tile_2x1)(const struct tile *t)
-{
-    V_(tile)(2, 1, 0, t);
-}
-
-static void T_(tile_3x1)(const struct tile *t)
-{
-    V_(tile)(3, 1, 0, t);
-}
-
-static void T_(tile_4x1)(const struct tile *t)
-{
-    V_(tile)(4, 1, 0, t);
-}
-
-static void T_(tile_5x1)(const struct tile *t)
-{
-    V_(tile)(5, 1, 0, t);
-}
-
-static void T_(tile_6x1)(const struct tile *t)
-{
-    V_(tile)(6, 1, 0, t);
-}
-
-static void T_(tile_7x1)(const struct tile *t)
-{
-    V_(tile)(7, 1, 0, t);
-}
-
-static void T_(tile_8x1)(const struct tile *t)
-{
-    V_(tile)(8, 1, 0, t);
-}
-
-static void T_(tile_9x1)(const struct tile *t)
-{
-    V_(tile)(9, 1, 0, t);
-}
-
-static void T_(tile_10x1)(const struct tile *t)
-{
-    V_(tile)(10, 1, 0, t);
-}
-
-static void T_(masked_1)(const struct tile *t)
-{
-    V_(tile)(1, 1, 1, t);
-}
-
-static void T_(masked_2)(const struct tile *t)
-{
-    V_(tile)(2, 1, 1, t);
-}
-
-static void T_(masked_3)(const struct tile *t)
-{
-    V_(tile)(3, 1, 1, t);
-}
-
-static void T_(masked_4)(const struct tile *t)
-{
-    V_(tile)(4, 1, 1, t);
-}
-
-static void T_(masked_5)(const struct tile *t)
-{
-    V_(tile)(5, 1, 1, t);
-}
-
-static void T_(masked_6)(const struct tile *t)
-{
-    V_(tile)(6, 1, 1, t);
-}
-
-static void T_(masked_7)(const struct tile *t)
-{
-    V_(tile)(7, 1, 1, t);
-}
-
-static void T_(masked_8)(const struct tile *t)
-{
-    V_(tile)(8, 1, 1, t);
-}
-
-static void T_(masked_9)(const struct tile *t)
-{
-    V_(tile)(9, 1, 1, t);
-}
-
-static void T_(masked_10)(const struct tile *t)
-{
-    V_(tile)(10, 1, 1, t);
-}
+TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1)
+TILE(6, 1) TILE(7, 1) TILE(8, 1) TILE(9, 1) TILE(10, 1)
+MASKED(1) MASKED(2) MASKED(3) MASKED(4) MASKED(5)
+MASKED(6) MASKED(7) MASKED(8) MASKED(9) MASKED(10)
 
 static tile_fn *const V_(tiles_1)[] = {
     T_(tile_1x1), T_(tile_2x1), T_(tile_3x1), T_(tile_4x1), T_(tile_5x1), T_(tile_6x1),
@@ -188,127 +99,11 @@ static tile_fn *const V_(masked)[] = {
 };
 
 #if V_VECTORS >= 2
-static void T_(tile_1x2)(const struct tile *t)
-{
-    V_(tile)(1, 2, 0, t);
-}
-
-static void T_(tile_2x2)(const struct tile *t)
-{
-    V_(tile)(2, 2, 0, t);
-}
-
-static void T_(tile_3x2)(const struct tile *t)
-{
-    V_(tile)(3, 2, 0, t);
-}
-
-static void T_(tile_4x2)(const struct tile *t)
-{
-    V_(tile)(4, 2, 0, t);
-}
-
-static void T_(tile_5x2)(const struct tile *t)
-{
-    V_(tile)(5, 2, 0, t);
-}
-
-static void T_(tile_6x2)(const struct tile *t)
-{
-    V_(tile)(6, 2, 0, t);
-}
-
+TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
 #if V_VECTORS >= 4
-static void T_(tile_7x2)(const struct tile *t)
-{
-    V_(tile)(7, 2, 0, t);
-}
-
-static void T_(tile_8x2)(const struct tile *t)
-{
-    V_(tile)(8, 2, 0, t);
-}
-
-static void T_(tile_9x2)(const struct tile *t)
-{
-    V_(tile)(9, 2, 0, t);
-}
-
-static void T_(tile_10x2)(const struct tile *t)
-{
-    V_(tile)(10, 2, 0, t);
-}
-
-static void T_(tile_1x3)(const struct tile *t)
-{
-    V_(tile)(1, 3, 0, t);
-}
-
-static void T_(tile_2x3)(const struct tile *t)
-{
-    V_(tile)(2, 3, 0, t);
-}
-
-static void T_(tile_3x3)(const struct tile *t)
-{
-    V_(tile)(3, 3, 0, t);
-}
-
-static void T_(tile_4x3)(const struct tile *t)
-{
-    V_(tile)(4, 3, 0, t);
-}
-
-static void T_(tile_5x3)(const struct tile *t)
-{
-    V_(tile)(5, 3, 0, t);
-}
-
-static void T_(tile_6x3)(const struct tile *t)
-{
-    V_(tile)(6, 3, 0, t);
-}
-
-static void T_(tile_7x3)(const struct tile *t)
-{
-    V_(tile)(7, 3, 0, t);
-}
-
-static void T_(tile_8x3)(const struct tile *t)
-{
-    V_(tile)(8, 3, 0, t);
-}
-
-static void T_(tile_1x4)(const struct tile *t)
-{
-    V_(tile)(1, 4, 0, t);
-}
-
-static void T_(tile_2x4)(const struct tile *t)
-{
-    V_(tile)(2, 4, 0, t);
-}
-
-static void T_(tile_3x4)(const struct tile *t)
-{
-    V_(tile)(3, 4, 0, t);
-}
-
-static void T_(tile_4x4)(const struct tile *t)
-{
-    V_(tile)(4, 4, 0, t);
-}
-
-static void T_(tile_5x4)(const struct tile *t)
-{
-    V_(tile)(5, 4, 0, t);
-}
-
-static void T_(tile_6x4)(const struct tile *t)
-{
-    V_(tile)(6, 4, 0, t);
-}
-
+TILE(7, 2) TILE(8, 2) TILE(9, 2) TILE(10, 2)
+TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3) TILE(7, 3) TILE(8, 3)
+TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
 #endif
 
 static tile_fn *const V_(tiles_2)[] = {
@@ -348,3 +143,6 @@ const struct tile_set CNN_NAME(V_(tiles)) = {
 #endif
         },
 };
+
+#undef TILE
+#undef MASKED
