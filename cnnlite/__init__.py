@@ -40,7 +40,7 @@ _MODULES = (
 )
 _WHERE = {name: module for module, names in _NAMES.items() for name in names}
 
-__all__ = ["__version__", *_MODULES, *_WHERE]  # noqa: PLE0604
+__all__ = ["__version__", *_MODULES, *_WHERE]
 
 if TYPE_CHECKING:
     from cnnlite import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -19,9 +20,7 @@ NETWORKS = ("lenet5",)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="cnnlite", description="A deep-learning engine for CPUs."
-    )
+    parser = argparse.ArgumentParser(prog="cnnlite", description="A deep-learning engine for CPUs.")
     parser.add_argument("--version", action="version", version=f"cnnlite {cnnlite.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -137,7 +136,7 @@ def _train(args: argparse.Namespace) -> None:
                     "network": args.network,
                     "data": args.data,
                     "test_accuracy": accuracy,
-                    "test_loss": loss,
+                    "test_loss": loss if math.isfinite(loss) else None,  # NaN is no JSON
                     "epochs": args.epochs,
                     "batch_size": args.batch_size,
                     "seconds": seconds,
@@ -164,7 +163,8 @@ def _info(args: argparse.Namespace) -> None:
     print("  mnist5k        bundled")
     for name in DATA[1:]:
         found = _dataset_module(name).find(args.data_dir)
-        print(f"  {name:13}  {found or 'not found (cnnlite train lenet5 --data ' + name + ' says where it looks)'}")
+        lacking = f"not found (cnnlite train lenet5 --data {name} says where it looks)"
+        print(f"  {name:13}  {found or lacking}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 import cnnlite
 from cnnlite.kernels import registry, threads
-from cnnlite.kernels.native import dispatch
+from cnnlite.kernels.native import dispatch  # type: ignore[attr-defined]
 
 __all__ = ["show_config"]
 

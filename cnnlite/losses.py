@@ -58,13 +58,11 @@ class Loss:
         >>> MeanSquaredError()([[0.0, 0.0]], [[1.0, 3.0]])
         5.0
         """
-        y_pred = np.asarray(y_pred)
-        if y_pred.dtype.kind != "f":
-            y_pred = y_pred.astype(np.float32)
+        y_pred = floats(y_pred)
         y_true = self.prepare(y_true, y_pred.shape, y_pred.dtype)
         values = self.call(y_true, y_pred, ctx=Context())
         weights = None if sample_weight is None else np.asarray(sample_weight, y_pred.dtype)
-        return float(ops.weighted_mean(values, weights)[0])
+        return float(np.asarray(ops.weighted_mean(values, weights))[0])
 
     def prepare(self, y_true: Any, shape: tuple, dtype: Any, name: str | None = None) -> np.ndarray:
         """Return targets as this loss takes them, for predictions of this shape.
@@ -118,6 +116,13 @@ class Loss:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
         return cls(**config)
+
+
+def floats(values: Any) -> np.ndarray:
+    """Return predictions as floats: arrays of floats as they are, all else as float32."""
+    array = np.asarray(values)
+    known = hasattr(values, "dtype") and array.dtype.kind == "f"
+    return array if known else array.astype(np.float32)
 
 
 class _PlainLoss(Loss):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnlite import ops
-from cnnlite.losses import Loss
+from cnnlite.losses import Loss, floats
 from cnnlite.ops.core import Tensor
 
 __all__ = [
@@ -55,11 +55,9 @@ class Metric:
         >>> metric.result()
         0.5
         """
-        y_pred = np.asarray(y_pred)
-        if y_pred.dtype.kind != "f":
-            y_pred = y_pred.astype(np.float32)
+        y_pred = floats(y_pred)
         y_true = np.asarray(y_true)
-        if y_true.dtype.kind != "i" and y_true.ndim == y_pred.ndim:
+        if y_true.shape == y_pred.shape:  # else class numbers
             y_true = y_true.astype(y_pred.dtype)
         weights = None if sample_weight is None else np.asarray(sample_weight, y_pred.dtype)
         self.record(y_true, y_pred, weights)

@@ -16,9 +16,17 @@ import numpy as np
 
 __all__ = ["next_seed", "set_random_seed"]
 
-_lock = threading.Lock()
+_lock = threading.Lock()  # a forked child gets a new one: its holder may not exist there
 _seed = int.from_bytes(os.urandom(8), "little")
 _count = 0
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def set_random_seed(seed: int) -> None:
@@ -43,9 +51,7 @@ def set_random_seed(seed: int) -> None:
     """
     global _seed, _count
     if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-        raise ValueError(
-            f"set_random_seed: seed must be an integer in [0, 2^32). Got {seed!r}."
-        )
+        raise ValueError(f"set_random_seed: seed must be an integer in [0, 2^32). Got {seed!r}.")
     with _lock:
         _seed, _count = int(seed), 0
     random.seed(int(seed))

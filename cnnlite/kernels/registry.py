@@ -29,10 +29,18 @@ DTYPES = ("float32", "float64")
 
 Kernel = Callable[..., None]
 
-_lock = threading.Lock()
+_lock = threading.Lock()  # a forked child gets a new one: its holder may not exist there
 _loaded: dict[str, dict[tuple[str, str], Kernel]] = {}
 _resolved: dict[tuple[str, str, str], Kernel] = {}
 _warned: set[tuple[str, str]] = set()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _parameters(function: Kernel) -> list[tuple[str, object, object]]:
@@ -165,7 +173,7 @@ def _announce_fall(backend: str, name: str, dtype: str) -> None:
     advice = "Use float32" if dtype == "float64" else 'Use cnnlite.set_backend("native")'
     message = (
         f"{name}: back end {backend!r} has no {dtype} version, so the slow reference "
-        f"computes it. {advice}, or choose the reference: cnnlite.set_backend(\"reference\")."
+        f'computes it. {advice}, or choose the reference: cnnlite.set_backend("reference").'
     )
     if config.flag("CNNLITE_STRICT"):
         raise BackendError(message)

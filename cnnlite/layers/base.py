@@ -236,7 +236,7 @@ class Layer:
         shapes = [a.shape for a in arrays]
         self.ensure_built(shapes if listed else shapes[0])
         self.compute_output_shape(shapes if listed else shapes[0])  # checks them
-        y = self.call(
+        y: Any = self.call(
             arrays if listed else arrays[0], ctx=Context(), training=bool(training), mask=mask
         )
         return y.copy() if any(np.may_share_memory(y, a) for a in (*arrays, *inputs)) else y

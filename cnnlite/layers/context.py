@@ -26,7 +26,7 @@ class Clock:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self._arrays = {None: ops.clock(seed)}
+        self._arrays: dict[int | None, np.ndarray] = {None: ops.clock(seed)}
 
     def array(self, seed: int | None) -> np.ndarray:
         """Return the array for the model's seed (None) or a layer's own."""

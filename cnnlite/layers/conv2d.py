@@ -79,7 +79,7 @@ class Conv2D(Layer):
 
     def build(self, input_shape: Shape) -> None:
         self._check(input_shape)
-        shape = (*self.kernel_size, input_shape[3] // self.groups, self.filters)
+        shape = (*self.kernel_size, (input_shape[3] or 0) // self.groups, self.filters)
         self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
         self.bias = (
             self.add_weight((self.filters,), self.bias_initializer, name="bias")

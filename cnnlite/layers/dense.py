@@ -53,7 +53,7 @@ class Dense(Layer):
 
     def build(self, input_shape: Shape) -> None:
         self._check(input_shape)
-        features = input_shape[-1]
+        features = input_shape[-1] or 0
         self.kernel = self.add_weight(
             (features, self.units), self.kernel_initializer, name="kernel"
         )

@@ -26,7 +26,8 @@ class Flatten(Layer):
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         ctx.save(x.shape)
-        return ops.reshape(x, self.compute_output_shape(x.shape))
+        self.compute_output_shape(x.shape)  # checks it
+        return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
 
     def backward(self, dy: Tensor, *, ctx: Context) -> Tensor:
         (x_shape,) = ctx.saved

@@ -90,11 +90,11 @@ def Input(
             f"Input: shape must be a tuple of sizes without the batch. Got {shape!r}. "
             "Write Input((28, 28, 1)) or Input((784,))."
         )
-    sizes = tuple(shape)
-    if not all(is_int(n) and n > 0 for n in sizes):
+    if not all(is_int(n) and n is not None and n > 0 for n in shape):
         raise ShapeError(f"Input: sizes must be positive integers. Got {shape!r}.")
+    sizes = [int(n) for n in shape if n is not None]
     tensor = SymbolicTensor(
-        (batch_size, *map(int, sizes)), config.checked_dtype(dtype or config.floatx(), "Input")
+        (batch_size, *sizes), config.checked_dtype(dtype or config.floatx(), "Input")
     )
     tensor.name = name
     return tensor

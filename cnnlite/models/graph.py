@@ -109,9 +109,9 @@ class Graph:
         for tensor, dy in zip(self.outputs, dys, strict=True):
             add(tensor, dy)
         for node, ctx in zip(reversed(self.nodes), reversed(contexts), strict=True):
-            dy = gradients.pop(id(node.output), None)
-            if dy is None or id(node) not in learning:
+            if id(node) not in learning or id(node.output) not in gradients:
                 continue
+            dy = gradients.pop(id(node.output))
             dx = node.layer.backward(dy, ctx=ctx)
             if ctx.needs_dx:
                 dxs = dx if node.listed and dx is not None else [dx] * len(node.inputs)

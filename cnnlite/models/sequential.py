@@ -57,7 +57,7 @@ class Sequential(Model):
         self._stack.append(layer)
         sample = getattr(layer, "sample_shape", None)
         if len(self._stack) == 1 and self._input is None and sample is not None:
-            self._input = Input(sample, dtype=layer.dtype)
+            self._input = Input(sample, dtype=getattr(layer, "dtype", None))
         try:
             self._rebuild()
         except BaseException:  # the layer does not fit: leave the model as it was
@@ -93,7 +93,7 @@ class Sequential(Model):
                 raise ShapeError(
                     f"{self.name}: build needs (batch, sizes...). Got {input_shape!r}."
                 )
-            dtype = self._stack[0].dtype if self._stack else None
+            dtype = getattr(self._stack[0], "dtype", None) if self._stack else None
             self._input = Input(shape[1:], dtype=dtype)
             self._rebuild()
 

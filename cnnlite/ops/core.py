@@ -30,6 +30,7 @@ class Buffer:
     """
 
     __slots__ = ("base", "dtype", "shape")
+    base: Buffer
 
     def __init__(self, shape: Sequence[int], dtype: Any, base: Buffer | None = None) -> None:
         self.shape = tuple(shape)
@@ -288,4 +289,4 @@ def rows_of(x: Tensor) -> Tensor:
 
 def view(x: Tensor, shape: Sequence[int]) -> Tensor:
     """Return ``x`` under another shape of the same size, sharing its memory."""
-    return Buffer(shape, x.dtype, x) if type(x) is Buffer else x.reshape(shape)
+    return Buffer(shape, x.dtype, x) if isinstance(x, Buffer) else x.reshape(shape)

@@ -88,9 +88,7 @@ def conv2d_backward_input(dx, dy, w, *, strides, padding, dilation, groups, accu
         dx[...] = inside
 
 
-def conv2d_backward_weight(
-    dw, db, dy, x, *, strides, padding, dilation, groups, accumulate=False
-):
+def conv2d_backward_weight(dw, db, dy, x, *, strides, padding, dilation, groups, accumulate=False):
     """Gradients of the convolution's weights and bias.
 
     dw : (KH, KW, C / groups, F), output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -12,7 +14,7 @@ def _sigmoid(x):
 
 
 # name: (y from x, dy/dx from y)
-FUNCTIONS = {
+FUNCTIONS: dict[str, tuple[Callable, Callable]] = {
     "relu": (lambda x: np.where(x < 0, 0, x), lambda y: np.where(y > 0, 1, y * 0)),
     "sigmoid": (_sigmoid, lambda y: y * (1 - y)),
     "tanh": (np.tanh, lambda y: 1 - y * y),

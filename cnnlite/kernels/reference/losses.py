@@ -60,9 +60,7 @@ def softmax_crossentropy_forward(loss, p, x, target):
     """
     logp = _log_softmax(x)
     np.exp(logp, out=p)
-    loss[...] = np.where(
-        np.isnan(logp).any(axis=1), np.nan, -_weighted(target, logp).sum(axis=1)
-    )
+    loss[...] = np.where(np.isnan(logp).any(axis=1), np.nan, -_weighted(target, logp).sum(axis=1))
 
 
 def softmax_crossentropy_backward(dx, p, target, weights, *, accumulate=False):
