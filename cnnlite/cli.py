@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--learning-rate",
         type=_rate,
-        help="default: adam 0.002, sgd (momentum 0.9) 0.02; a tenth in the last third of the epochs",
+        help="default: adam 0.002, sgd (momentum 0.9) 0.02; a tenth in the last third of training",
     )
     train.add_argument("--seed", type=_seed, default=0, help="of weights and order; default: 0")
     train.add_argument("--threads", type=_positive, help="default: see `cnnlite info`")
