@@ -154,17 +154,17 @@ def kernel(name: str, dtype: np.dtype, backend: str | None = None) -> Kernel:
     BackendError
         If the back end lacks the operation and ``CNNLITE_STRICT=1``.
     """
-    key = (backend or _current, name, dtype.name)
-    found = _resolved.get(key)
-    return found if found is not None else _resolve(*key)
+    # By the dtype's one-letter code: NumPy computes its name anew, in a microsecond.
+    found = _resolved.get((backend or _current, name, dtype.char))
+    return found if found is not None else _resolve(backend or _current, name, dtype)
 
 
-def _resolve(backend: str, name: str, dtype: str) -> Kernel:
-    found = _load(backend).get((name, dtype))
+def _resolve(backend: str, name: str, dtype: np.dtype) -> Kernel:
+    found = _load(backend).get((name, dtype.name))
     if found is None:
         found = reference.KERNELS[name]
-        _announce_fall(backend, name, dtype)
-    _resolved[backend, name, dtype] = found
+        _announce_fall(backend, name, dtype.name)
+    _resolved[backend, name, dtype.char] = found
     return found
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-
-from tqdm import tqdm
+from typing import Any
 
 REFRESH_SECONDS = 0.1  # a person reads no faster; drawing costs 100 us
 
@@ -31,8 +30,10 @@ class Progress:
     def __init__(self, title: str, steps: int, verbose: int) -> None:
         self.title, self.verbose = title, verbose
         self._start = self._drawn = time.perf_counter()
-        self._bar = None
+        self._bar: Any = None
         if verbose == 1:
+            from tqdm import tqdm  # here, as importing it takes longer than importing cnnlite
+
             self._bar = tqdm(
                 total=steps,
                 desc=title,

@@ -118,7 +118,9 @@ def tensor(
     """
     if type(value) is Parameter:
         value = value.value
-    if type(value) is not Buffer or _state.recorder is None:
+    if type(value) is np.ndarray and value.flags.carray and value.dtype in FLOATS and not integer:
+        pass  # the common case costs little
+    elif type(value) is not Buffer or _state.recorder is None:
         value = _array(value, where, dtype, integer)
     elif dtype is None and value.dtype not in FLOATS:
         raise DtypeError(f"{where} is {value.dtype} but must be float32 or float64.")
