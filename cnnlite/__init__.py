@@ -66,24 +66,11 @@ if TYPE_CHECKING:
     from cnnlite.random_state import set_random_seed
 
 
-def _import(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("cnnlite."):
-            raise
-        raise ImportError(
-            f"cnnlite: {error.name} is missing: {__path__[0]} is a source tree whose kernels are "
-            "not built. Build them there with `pip install -e .`, or run Python in another "
-            "folder, where it finds the installed package."
-        ) from error
-
-
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return _import(f"cnnlite.{name}")
+        return importlib.import_module(f"cnnlite.{name}")
     if name in _WHERE:
-        value = getattr(_import(_WHERE[name]), name)
+        value = getattr(importlib.import_module(_WHERE[name]), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'cnnlite' has no attribute {name!r}")
