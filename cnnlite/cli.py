@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import json
 import math
@@ -167,9 +168,15 @@ def _train(args: argparse.Namespace) -> None:
                     "seed": args.seed,
                     "threads": cnnlite.get_num_threads(),
                     "backend": cnnlite.get_backend(),
+                    "weights_sha256": _digest(model.get_weights()),
                 }
             )
         )
+
+
+def _digest(weights: Sequence[Any]) -> str:
+    """Return a hash of all weights: equal for equal bits, on any number of threads."""
+    return hashlib.sha256(b"".join(w.tobytes() for w in weights)).hexdigest()
 
 
 def _check_target(path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.processes import run_python
 
 KEYS = [
     "network", "data", "test_accuracy", "test_loss", "epochs", "batch_size", "seconds",
-    "images_per_second", "seed", "threads", "backend",
+    "images_per_second", "seed", "threads", "backend", "weights_sha256",
 ]  # fmt: skip
 CHOSEN = os.environ.get("CNNLITE_BACKEND") or "native"
 SERVED_NATIVELY = ("conv2d_forward", "float32", "native") in kernel_table("native")

@@ -1,4 +1,4 @@
-"""The house rules of DESIGN.md: who imports whom, a light import, documented names."""
+"""The house rules: who imports whom, a light import, documented names."""
 
 from __future__ import annotations
 

@@ -146,7 +146,8 @@ class Model(Trainer):
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of all weights, layer by layer."""
-        return [p.numpy() for p in self.weights]
+        with self._lock:
+            return [p.numpy() for p in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Copy arrays into the weights, in the order of :meth:`get_weights`; all or none."""

@@ -21,14 +21,14 @@ import numpy as np
 
 from cnnlite import ops
 from cnnlite.config import flag
-from cnnlite.kernels.registry import kernel
+from cnnlite.kernels.registry import get_backend, kernel
 from cnnlite.models import passes
 from cnnlite.ops import Buffer
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
-@dataclass
+@dataclass(eq=False)  # a step is itself alone; comparing would compare its arrays
 class Step:
     """One recorded call of a kernel."""
 
@@ -62,7 +62,8 @@ class Plan:
         overwritten by the next run: copy what leaves the model.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
         self.steps: list[Step] = []
         self.inputs: dict[str, Buffer] = {}
         self.outputs: dict[str, Buffer] = {}
@@ -128,7 +129,7 @@ class Plan:
 
         self._calls = [
             functools.partial(
-                kernel(step.name, step.dtype),
+                kernel(step.name, step.dtype, self.backend),
                 *map(bound, step.outputs),
                 *map(bound, step.inputs),
                 **step.params,
@@ -213,9 +214,12 @@ def place(lives: list[Life]) -> int:
     return total
 
 
-def record(function: Callable[[Plan], None]) -> Plan:
-    """Return the finished plan of the operations that ``function`` calls."""
-    plan = Plan()
+def record(function: Callable[[Plan], None], backend: str | None = None) -> Plan:
+    """Return the finished plan of the operations that ``function`` calls.
+
+    It runs on ``backend``, or the one in use now, also where another is in use later.
+    """
+    plan = Plan(backend or get_backend())
     with ops.recording(plan):
         function(plan)
     plan.finish()

@@ -85,7 +85,8 @@ class Trainer:
             metric.reset_state()
 
     def _logs(self) -> dict[str, float]:
-        return {m.name: m.result() for m in self._all_metrics()}
+        with self._lock:
+            return {m.name: m.result() for m in self._all_metrics()}
 
     def _checked_loss(self, where: str) -> losses.Loss:
         if self.optimizer is None:
@@ -104,13 +105,14 @@ class Trainer:
     def _plan(self, kind: Any, data: Dataset, size: int, program: Callable[[Any], None]) -> Any:
         """Return the plan for batches of this size; a model with a dynamic layer has none."""
         specs = {n: ((size, *a.shape[1:]), a.dtype) for n, a in data.arrays().items()}
+        backend = get_backend()  # once: another thread may switch it meanwhile
 
         def make() -> Any:
             if self.graph.dynamic:
                 return EagerPlan(program, {n: np.empty(*spec) for n, spec in specs.items()})
-            return record(program)
+            return record(program, backend)
 
-        return self._arena.plan((kind, *specs.items(), get_backend()), make)
+        return self._arena.plan((kind, *specs.items(), backend), make)
 
     def _forward(self, plan: Any, data: Dataset, size: int, training: bool) -> Any:
         """Record the forward pass; return the inputs, outputs, contexts and state."""
@@ -178,9 +180,11 @@ class Trainer:
         # The step's number goes up before it runs: Adam's first step is 1.
         self.optimizer.iterations += 1
         self._clock.step += 1
-        plan.run()
-        for weight in self.optimizer.weights:
-            weight.version += 1
+        try:
+            plan.run()
+        finally:
+            for weight in self.optimizer.weights:
+                weight.version += 1
 
     def _test_step(self, data: Dataset, samples: slice) -> None:
         plan = self._test_plan(data, samples.stop - samples.start)
@@ -337,11 +341,8 @@ class Trainer:
                 order = self._order(len(data)) if shuffle else None
                 logs = self._fit_epoch(data, size, order, calls, progress)
                 if validation is not None:
-                    kept = [m.state.copy() for m in self._all_metrics()]
                     found = self._evaluate(validation, validation_size, calls)
                     logs |= {f"val_{name}": value for name, value in found.items()}
-                    for metric, state in zip(self._all_metrics(), kept, strict=True):
-                        metric.state[...] = state
             except BaseException:
                 progress.abandon()
                 raise
@@ -414,17 +415,26 @@ class Trainer:
     def _evaluate(
         self, data: Dataset, size: int, calls: CallbackList, progress: Progress | None = None
     ) -> dict[str, float]:
-        self.reset_metrics()
-        calls.call("on_test_begin")
-        for batch, start in enumerate(range(0, len(data), size)):
-            calls.call("on_test_batch_begin", batch)
-            with self._lock:
-                self._test_step(data, slice(start, min(start + size, len(data))))
-            if progress is not None:
-                progress.advance(self._logs)
-            calls.call("on_test_batch_end", batch, logs=self._logs())
-        logs = self._logs()
-        calls.call("on_test_end", logs=logs)
+        """Return the metrics over a data set, and leave the running means as they were.
+
+        The lock is held throughout: the means of two data sets must not mix.
+        """
+        with self._lock:
+            kept = [metric.state.copy() for metric in self._all_metrics()]
+            self.reset_metrics()
+            try:
+                calls.call("on_test_begin")
+                for batch, start in enumerate(range(0, len(data), size)):
+                    calls.call("on_test_batch_begin", batch)
+                    self._test_step(data, slice(start, min(start + size, len(data))))
+                    if progress is not None:
+                        progress.advance(self._logs)
+                    calls.call("on_test_batch_end", batch, logs=self._logs())
+                logs = self._logs()
+                calls.call("on_test_end", logs=logs)
+            finally:
+                for metric, state in zip(self._all_metrics(), kept, strict=True):
+                    metric.state[...] = state
         return logs
 
     def predict(

@@ -50,18 +50,18 @@ def _weights(weights: Any, x: Tensor, where: str) -> Tensor | None:
     return view(weights, (weights.size,))
 
 
-def _forward(name: str, x: Any, target: Any, sparse: bool, keep: bool) -> Any:
+def _forward(name: str, x: Any, target: Any, sparse: bool, keep: bool, out: Any) -> Any:
     where = name.removesuffix("_forward")
     x = _prediction(x, where)
     target = (_labels if sparse else _target)(target, x, where)
-    loss = Output(None, x.shape[:-1], x.dtype, where).array
-    flat = view(loss, (loss.size,))
+    loss = Output(out, x.shape[:-1], x.dtype, where, reads=(x, target))
+    flat = view(loss.array, (loss.array.size,))
     if not keep:
         run(name, x.dtype, (flat,), (rows_of(x), target))
-        return loss
+        return loss.deliver()
     p = Output(None, x.shape, x.dtype, where).array
     run(name, x.dtype, (flat, rows_of(p)), (rows_of(x), target))
-    return loss, p
+    return loss.deliver(), p
 
 
 def _backward(name: str, x: Any, target: Any, weights: Any, sparse: bool, out: Any) -> Tensor:
@@ -74,7 +74,7 @@ def _backward(name: str, x: Any, target: Any, weights: Any, sparse: bool, out: A
     return dx.deliver()
 
 
-def softmax_crossentropy_forward(x: Any, target: Any) -> tuple[Tensor, Tensor]:
+def softmax_crossentropy_forward(x: Any, target: Any, *, out: Any = None) -> tuple[Tensor, Tensor]:
     """Softmax and cross-entropy of logits in one pass.
 
     Parameters
@@ -97,7 +97,7 @@ def softmax_crossentropy_forward(x: Any, target: Any) -> tuple[Tensor, Tensor]:
     >>> round(float(loss[0]), 4)
     0.6931
     """
-    return _forward("softmax_crossentropy_forward", x, target, False, True)
+    return _forward("softmax_crossentropy_forward", x, target, False, True, out)
 
 
 def softmax_crossentropy_backward(
@@ -114,7 +114,9 @@ def softmax_crossentropy_backward(
     return _backward("softmax_crossentropy_backward", p, target, weights, False, out)
 
 
-def sparse_softmax_crossentropy_forward(x: Any, labels: Any) -> tuple[Tensor, Tensor]:
+def sparse_softmax_crossentropy_forward(
+    x: Any, labels: Any, *, out: Any = None
+) -> tuple[Tensor, Tensor]:
     """Softmax and cross-entropy of logits against class numbers, in one pass.
 
     Parameters
@@ -136,7 +138,7 @@ def sparse_softmax_crossentropy_forward(x: Any, labels: Any) -> tuple[Tensor, Te
     >>> p
     array([[0.5, 0.5]], dtype=float32)
     """
-    return _forward("sparse_softmax_crossentropy_forward", x, labels, True, True)
+    return _forward("sparse_softmax_crossentropy_forward", x, labels, True, True, out)
 
 
 def sparse_softmax_crossentropy_backward(
@@ -153,7 +155,7 @@ def sparse_softmax_crossentropy_backward(
     return _backward("sparse_softmax_crossentropy_backward", p, labels, weights, True, out)
 
 
-def categorical_crossentropy_forward(p: Any, target: Any) -> Tensor:
+def categorical_crossentropy_forward(p: Any, target: Any, *, out: Any = None) -> Tensor:
     """Cross-entropy of probabilities, clipped to [1e-7, 1 - 1e-7]: ``-sum t log p``.
 
     Examples
@@ -162,7 +164,7 @@ def categorical_crossentropy_forward(p: Any, target: Any) -> Tensor:
     >>> round(float(ops.categorical_crossentropy_forward([[0.5, 0.5]], [[1.0, 0.0]])[0]), 4)
     0.6931
     """
-    return _forward("categorical_crossentropy_forward", p, target, False, False)
+    return _forward("categorical_crossentropy_forward", p, target, False, False, out)
 
 
 def categorical_crossentropy_backward(
@@ -179,7 +181,7 @@ def categorical_crossentropy_backward(
     return _backward("categorical_crossentropy_backward", p, target, weights, False, out)
 
 
-def sparse_categorical_crossentropy_forward(p: Any, labels: Any) -> Tensor:
+def sparse_categorical_crossentropy_forward(p: Any, labels: Any, *, out: Any = None) -> Tensor:
     """Cross-entropy of clipped probabilities against class numbers: ``-log p_label``.
 
     Examples
@@ -188,7 +190,7 @@ def sparse_categorical_crossentropy_forward(p: Any, labels: Any) -> Tensor:
     >>> round(float(ops.sparse_categorical_crossentropy_forward([[0.5, 0.5]], [1])[0]), 4)
     0.6931
     """
-    return _forward("sparse_categorical_crossentropy_forward", p, labels, True, False)
+    return _forward("sparse_categorical_crossentropy_forward", p, labels, True, False, out)
 
 
 def sparse_categorical_crossentropy_backward(
@@ -205,7 +207,7 @@ def sparse_categorical_crossentropy_backward(
     return _backward("sparse_categorical_crossentropy_backward", p, labels, weights, True, out)
 
 
-def sigmoid_crossentropy_forward(x: Any, target: Any) -> Tensor:
+def sigmoid_crossentropy_forward(x: Any, target: Any, *, out: Any = None) -> Tensor:
     """Binary cross-entropy of logits, mean over the last axis.
 
     Examples
@@ -214,7 +216,7 @@ def sigmoid_crossentropy_forward(x: Any, target: Any) -> Tensor:
     >>> round(float(ops.sigmoid_crossentropy_forward([[0.0]], [[1.0]])[0]), 4)
     0.6931
     """
-    return _forward("sigmoid_crossentropy_forward", x, target, False, False)
+    return _forward("sigmoid_crossentropy_forward", x, target, False, False, out)
 
 
 def sigmoid_crossentropy_backward(
@@ -231,7 +233,7 @@ def sigmoid_crossentropy_backward(
     return _backward("sigmoid_crossentropy_backward", x, target, weights, False, out)
 
 
-def binary_crossentropy_forward(p: Any, target: Any) -> Tensor:
+def binary_crossentropy_forward(p: Any, target: Any, *, out: Any = None) -> Tensor:
     """Binary cross-entropy of probabilities, clipped, mean over the last axis.
 
     Examples
@@ -240,7 +242,7 @@ def binary_crossentropy_forward(p: Any, target: Any) -> Tensor:
     >>> round(float(ops.binary_crossentropy_forward([[0.5]], [[1.0]])[0]), 4)
     0.6931
     """
-    return _forward("binary_crossentropy_forward", p, target, False, False)
+    return _forward("binary_crossentropy_forward", p, target, False, False, out)
 
 
 def binary_crossentropy_backward(
@@ -257,7 +259,7 @@ def binary_crossentropy_backward(
     return _backward("binary_crossentropy_backward", p, target, weights, False, out)
 
 
-def mean_squared_error_forward(x: Any, target: Any) -> Tensor:
+def mean_squared_error_forward(x: Any, target: Any, *, out: Any = None) -> Tensor:
     """Mean over the last axis of ``(x - t)^2``.
 
     Examples
@@ -266,7 +268,7 @@ def mean_squared_error_forward(x: Any, target: Any) -> Tensor:
     >>> ops.mean_squared_error_forward([[1.0, 3.0]], [[0.0, 0.0]])
     array([5.], dtype=float32)
     """
-    return _forward("mean_squared_error_forward", x, target, False, False)
+    return _forward("mean_squared_error_forward", x, target, False, False, out)
 
 
 def mean_squared_error_backward(
@@ -283,17 +285,18 @@ def mean_squared_error_backward(
     return _backward("mean_squared_error_backward", x, target, weights, False, out)
 
 
-def _accuracy(name: str, p: Any, target: Any, sparse: bool, **params: Any) -> Tensor:
+def _accuracy(name: str, p: Any, target: Any, sparse: bool, out: Any, **params: Any) -> Tensor:
     p = _prediction(p, name)
     if p.shape[-1] < 1:
         raise ShapeError(f"{name}: prediction has no classes. Got {p.shape}.")
     target = (_labels if sparse else _target)(target, p, name)
-    matches = Output(None, p.shape[:-1], p.dtype, name).array
-    run(name, p.dtype, (view(matches, (matches.size,)),), (rows_of(p), target), **params)
-    return matches
+    matches = Output(out, p.shape[:-1], p.dtype, name, reads=(p, target))
+    flat = view(matches.array, (matches.array.size,))
+    run(name, p.dtype, (flat,), (rows_of(p), target), **params)
+    return matches.deliver()
 
 
-def sparse_categorical_accuracy(p: Any, labels: Any) -> Tensor:
+def sparse_categorical_accuracy(p: Any, labels: Any, *, out: Any = None) -> Tensor:
     """1 in every row whose largest value stands at the label, else 0.
 
     Examples
@@ -302,10 +305,10 @@ def sparse_categorical_accuracy(p: Any, labels: Any) -> Tensor:
     >>> ops.sparse_categorical_accuracy([[0.9, 0.1], [0.8, 0.2]], [0, 1])
     array([1., 0.], dtype=float32)
     """
-    return _accuracy("sparse_categorical_accuracy", p, labels, True)
+    return _accuracy("sparse_categorical_accuracy", p, labels, True, out)
 
 
-def categorical_accuracy(p: Any, target: Any) -> Tensor:
+def categorical_accuracy(p: Any, target: Any, *, out: Any = None) -> Tensor:
     """1 in every row whose largest value stands where the target's does, else 0.
 
     Examples
@@ -314,10 +317,10 @@ def categorical_accuracy(p: Any, target: Any) -> Tensor:
     >>> ops.categorical_accuracy([[0.9, 0.1]], [[1, 0]])
     array([1.], dtype=float32)
     """
-    return _accuracy("categorical_accuracy", p, target, False)
+    return _accuracy("categorical_accuracy", p, target, False, out)
 
 
-def binary_accuracy(p: Any, target: Any, threshold: float = 0.5) -> Tensor:
+def binary_accuracy(p: Any, target: Any, threshold: float = 0.5, *, out: Any = None) -> Tensor:
     """Share of each row's values on the target's side of the threshold.
 
     Examples
@@ -326,10 +329,10 @@ def binary_accuracy(p: Any, target: Any, threshold: float = 0.5) -> Tensor:
     >>> ops.binary_accuracy([[0.9, 0.1]], [[1, 1]])
     array([0.5], dtype=float32)
     """
-    return _accuracy("binary_accuracy", p, target, False, threshold=float(threshold))
+    return _accuracy("binary_accuracy", p, target, False, out, threshold=float(threshold))
 
 
-def weighted_mean(values: Any, weights: Any = None) -> Tensor:
+def weighted_mean(values: Any, weights: Any = None, *, out: Any = None) -> Tensor:
     """Batch mean ``sum(weights values) / rows``, as a (1,) array.
 
     Examples
@@ -339,9 +342,9 @@ def weighted_mean(values: Any, weights: Any = None) -> Tensor:
     array([2.], dtype=float32)
     """
     values, weights = _values(values, weights, "weighted_mean")
-    y = Output(None, (1,), values.dtype, "weighted_mean").array
-    run("weighted_mean", values.dtype, (y,), (values, weights))
-    return y
+    y = Output(out, (1,), values.dtype, "weighted_mean", reads=(values, weights))
+    run("weighted_mean", values.dtype, (y.array,), (values, weights))
+    return y.deliver()
 
 
 def mean_update(state: Any, values: Any, weights: Any = None, *, count_rows: bool = False) -> None:

@@ -27,7 +27,7 @@ class Parameter:
     Attributes
     ----------
     version : int
-        Rises with every change, so that packed copies know when they are stale.
+        Rises with every change, for packed copies to tell whether they are stale.
 
     Examples
     --------

@@ -55,11 +55,11 @@ def _rate(rate: float, where: str) -> float:
     return float(rate)
 
 
-def _random_output(shape: Any, dtype: Any, where: str) -> Tensor:
+def _random_output(out: Any, shape: Any, dtype: Any, where: str) -> Output:
     dtype = np.dtype(dtype)
     if dtype not in FLOATS:
         raise DtypeError(f"{where}: dtype must be float32 or float64. Got {dtype}.")
-    return Output(None, checked_shape(shape, None, f"{where}: shape"), dtype, where).array
+    return Output(out, checked_shape(shape, None, f"{where}: shape"), dtype, where)
 
 
 def dropout_forward(
@@ -131,8 +131,24 @@ def random_uniform(
     clock: np.ndarray,
     stream: int = 0,
     dtype: Any = np.float32,
+    out: Any = None,
 ) -> Tensor:
     """Uniform numbers in [low, high), 24 random bits each.
+
+    Parameters
+    ----------
+    shape : sequence of int
+    low, high : float
+    clock : (2,) uint64 array
+        Seed and step, see :func:`clock`.  Numbers repeat after 2^32 steps.
+    stream : int
+        Which draw of the step this is.
+    dtype : {"float32", "float64"}
+    out : array, optional
+
+    Returns
+    -------
+    array of that shape and dtype
 
     Examples
     --------
@@ -141,10 +157,10 @@ def random_uniform(
     >>> bool(u.min() >= 0 and u.max() < 1)
     True
     """
-    y = _random_output(shape, dtype, "random_uniform")
+    y = _random_output(out, shape, dtype, "random_uniform")
     params = {"low": float(low), "high": float(high), "stream": _stream(stream, "random_uniform")}
-    run("random_uniform", y.dtype, (y,), (_clock(clock, "random_uniform"),), **params)
-    return y
+    run("random_uniform", y.array.dtype, (y.array,), (_clock(clock, "random_uniform"),), **params)
+    return y.deliver()
 
 
 def random_normal(
@@ -156,8 +172,25 @@ def random_normal(
     truncated: bool = False,
     stream: int = 0,
     dtype: Any = np.float32,
+    out: Any = None,
 ) -> Tensor:
     """Normal numbers; with ``truncated`` none beyond two standard deviations.
+
+    Parameters
+    ----------
+    shape : sequence of int
+    mean, stddev : float
+    clock : (2,) uint64 array
+        Seed and step, see :func:`clock`.  Numbers repeat after 2^26 steps.
+    truncated : bool
+    stream : int
+        Which draw of the step this is.
+    dtype : {"float32", "float64"}
+    out : array, optional
+
+    Returns
+    -------
+    array of that shape and dtype
 
     Examples
     --------
@@ -166,12 +199,12 @@ def random_normal(
     >>> bool(abs(z).max() <= 2)
     True
     """
-    y = _random_output(shape, dtype, "random_normal")
+    y = _random_output(out, shape, dtype, "random_normal")
     params = {
         "mean": float(mean),
         "stddev": float(stddev),
         "truncated": bool(truncated),
         "stream": _stream(stream, "random_normal"),
     }
-    run("random_normal", y.dtype, (y,), (_clock(clock, "random_normal"),), **params)
-    return y
+    run("random_normal", y.array.dtype, (y.array,), (_clock(clock, "random_normal"),), **params)
+    return y.deliver()

@@ -77,7 +77,7 @@ CNN_INLINE void V_(tile)(int mr, int nv, int masked, const struct tile *t)
 }
 
 /* One function per size, so that its sizes are constants: rows x vectors, and one
- * masked vector.  A macro only because C has no other way to name 24 of them. */
+ * masked vector.  A macro only because C has no other way to name 44 of them. */
 #define TILE(mr, nv)                                                                               \
     static void T_(tile_##mr##x##nv)(const struct tile *t) { V_(tile)(mr, nv, 0, t); }
 #define MASKED(mr)                                                                                 \

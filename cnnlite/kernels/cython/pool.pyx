@@ -94,9 +94,9 @@ def maximum_gradient(
     """Every dy[n, oh, ow, c] goes to the tap argmax[n, oh, ow, c]; a thread takes images."""
     cdef Py_ssize_t N = dy.shape[0], OH = dy.shape[1], OW = dy.shape[2], C = dy.shape[3]
     cdef Py_ssize_t H = dx.shape[1], W = dx.shape[2]
-    cdef Py_ssize_t KW = pool_size[1], SH = strides[0], SW = strides[1]
+    cdef Py_ssize_t KH = pool_size[0], KW = pool_size[1], SH = strides[0], SW = strides[1]
     cdef Py_ssize_t top = padding[0][0], left = padding[1][0]
-    cdef Py_ssize_t n, oh, ow, i, j, p, q, c
+    cdef Py_ssize_t n, oh, ow, tap, p, q, c
     cdef int team = threads.team(NS * N * (OH * OW + H * W) * C)
 
     with nogil, parallel(num_threads=team):
@@ -111,11 +111,13 @@ def maximum_gradient(
             for oh in range(OH):
                 for ow in range(OW):
                     for c in range(C):
-                        i = argmax[n, oh, ow, c] // KW
-                        j = argmax[n, oh, ow, c] % KW
-                        p = oh * SH - top
-                        q = ow * SW - left
-                        dx[n, p + i, q + j, c] += dy[n, oh, ow, c]
+                        tap = argmax[n, oh, ow, c]
+                        if tap < 0 or tap >= KH * KW:
+                            continue  # no place in the window, as the reference sees it
+                        p = oh * SH - top + tap // KW
+                        q = ow * SW - left + tap % KW
+                        if 0 <= p < H and 0 <= q < W:
+                            dx[n, p, q, c] += dy[n, oh, ow, c]
 
 
 def average(real[:, :, :, ::1] y, const real[:, :, :, ::1] x, pool_size, strides, padding):

@@ -8,12 +8,12 @@ depend on the number of threads.
 cimport numpy as cnp
 
 from cnnlite.kernels.native.dispatch cimport (
-    Workspace, borrow, cnn_kernel, dim, f32, release, run, table,
+    CNN_LINEAR, Workspace, borrow, cnn_kernel, dim, f32, function_code, release, run, table,
 )
 from cnnlite.kernels.native.product cimport (
-    CNN_LINEAR, COLUMNS, FLOPS_PER_NS, TILES, ceil_div, clamp, cnn_blocks, cnn_correlate,
+    COLUMNS, FLOPS_PER_NS, TILES, ceil_div, clamp, cnn_blocks, cnn_correlate,
     cnn_correlate_scratch, cnn_matmul, cnn_pack, cnn_scatter, cnn_scatter_scratch,
-    cnn_weight_gradient, cnn_weight_gradient_scratch, cnn_window, function_code, pack_rows,
+    cnn_weight_gradient, cnn_weight_gradient_scratch, cnn_window, pack_rows,
     packed_width, run_pack, sum_slices,
 )
 
@@ -83,7 +83,7 @@ cdef int correlate(cnn_correlate *args, cnn_pack *pack) except -1:
     cdef ptrdiff_t pixels = args.images * args.h.out * args.w.out
     cdef double work = 1.0 * k * args.group_filters * args.groups  # FMA per pixel
     cdef Workspace workspace
-    if pixels == 0 or work < 0:
+    if pixels == 0:
         return 0
 
     tiles = ceil_div(pixels, 256)

@@ -3,9 +3,6 @@
 from cnnlite.kernels.native.dispatch cimport table
 
 cdef extern from "cnn.h":
-    enum:
-        CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH
-
     struct cnn_pack:
         float *packed
         const float *b
@@ -101,7 +98,6 @@ cdef inline ptrdiff_t packed_width(ptrdiff_t n) noexcept:
     return ceil_div(n, table.vector_floats) * table.vector_floats
 
 
-cdef int function_code(str activation) except -1
 
 # Run pack.
 cdef int run_pack(cnn_pack *args) except -1

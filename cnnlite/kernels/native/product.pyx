@@ -7,16 +7,11 @@ Levels with FMA round each product-sum once.
 
 cimport numpy as cnp
 
-from cnnlite.kernels.native.dispatch cimport Workspace, borrow, dim, f32, release, run, table
+from cnnlite.kernels.native.dispatch cimport (
+    CNN_LINEAR, Workspace, borrow, dim, f32, function_code, release, run, table,
+)
 
 cnp.import_array()
-
-cdef dict FUNCTIONS = {None: CNN_LINEAR, "relu": CNN_RELU, "sigmoid": CNN_SIGMOID, "tanh": CNN_TANH}
-
-
-cdef int function_code(str activation) except -1:
-    return FUNCTIONS[activation]
-
 
 cdef int run_pack(cnn_pack *args) except -1:
     cdef ptrdiff_t blocks = args.groups * args.taps_h * args.taps_w
