@@ -119,6 +119,13 @@ static inline ptrdiff_t cnn_min(ptrdiff_t a, ptrdiff_t b)
     return a < b ? a : b;
 }
 
+/* What sizes the scratch areas here and is used in csrc/kernels: */
+enum {
+    CNN_BLOCK = 12,   /* rows, or channels, that are copied side by side (copy.h) */
+    CNN_PATCHES = 48, /* pixels whose patches are computed at once: they stay in L1 or L2 */
+    CNN_PANEL = 64    /* columns of the widest panel: four vectors of sixteen floats */
+};
+
 static inline ptrdiff_t cnn_ceil_div(ptrdiff_t a, ptrdiff_t b)
 {
     return (a + b - 1) / b;
@@ -132,7 +139,7 @@ static inline ptrdiff_t cnn_copied_row(ptrdiff_t k)
 
 static inline size_t cnn_matmul_scratch(const struct cnn_matmul *a)
 {
-    const ptrdiff_t rows = cnn_ceil_div(cnn_ceil_div(a->m, a->row_blocks), 12) * 12;
+    const ptrdiff_t rows = cnn_ceil_div(cnn_ceil_div(a->m, a->row_blocks), CNN_BLOCK) * CNN_BLOCK;
     return a->copy_rows ? sizeof(float) * (size_t)(rows * cnn_copied_row(a->k)) : 0;
 }
 
@@ -179,7 +186,7 @@ static inline size_t cnn_scatter_scratch(const struct cnn_scatter *a, ptrdiff_t 
 {
     const ptrdiff_t patch = cnn_ceil_div(a->h.taps * a->w.taps * a->channels, vector) * vector;
     const ptrdiff_t frame = a->rows * cnn_window_extent(&a->w, a->w.out) * a->channels;
-    return sizeof(float) * (size_t)(48 * patch + frame);
+    return sizeof(float) * (size_t)(CNN_PATCHES * patch + frame);
 }
 
 static inline size_t cnn_weight_gradient_pointers(const struct cnn_weight_gradient *a)
@@ -195,14 +202,15 @@ static inline ptrdiff_t cnn_weight_gradient_copy(const struct cnn_weight_gradien
     if (!a->copy_blocked)
         return cnn_frame_floats(&a->h, &a->w, a->blocks, a->channels);
     return a->blocks.images * cnn_window_extent(&a->h, a->blocks.rows) *
-           cnn_window_extent(&a->w, a->w.out) * cnn_ceil_div(a->channel_block, 12) * 12;
+           cnn_window_extent(&a->w, a->w.out) * cnn_ceil_div(a->channel_block, CNN_BLOCK) *
+           CNN_BLOCK;
 }
 
 static inline size_t cnn_weight_gradient_scratch(const struct cnn_weight_gradient *a)
 {
     const ptrdiff_t pixels = a->blocks.images * a->blocks.rows * a->w.out;
     return cnn_weight_gradient_pointers(a) +
-           sizeof(float) * (size_t)(cnn_weight_gradient_copy(a) + pixels * 64);
+           sizeof(float) * (size_t)(cnn_weight_gradient_copy(a) + pixels * CNN_PANEL);
 }
 
 #endif

@@ -8,8 +8,6 @@
 #include "copy.h"
 #include "panel.h"
 
-#define PATCHES 48 /* pixels at once: their patches stay in the L1 or L2 cache */
-
 CNN_INLINE void add_floats(float *to, const float *from, ptrdiff_t n)
 {
     ptrdiff_t i = 0;
@@ -23,8 +21,8 @@ CNN_INLINE void add_floats(float *to, const float *from, ptrdiff_t n)
 static void multiply(const struct cnn_scatter *a, const struct columns *columns, const float *dy,
                      ptrdiff_t pixels, float *patches, ptrdiff_t width)
 {
-    const float *rows[PATCHES];
-    float *out[PATCHES];
+    const float *rows[CNN_PATCHES];
+    float *out[CNN_PATCHES];
     const ptrdiff_t offs[1] = {0};
     for (ptrdiff_t p = 0; p < pixels; p++) {
         rows[p] = dy + p * a->filters;
@@ -86,7 +84,7 @@ void CNN_NAME(scatter)(const void *args, ptrdiff_t tile, void *scratch)
     const ptrdiff_t floats = a->h.taps * a->w.taps * a->channels; /* of a patch */
     const struct columns weights = packed_columns(a->packed, a->filters, floats);
     const ptrdiff_t width = weights.vectors * weights.set->width;
-    float *patches = scratch, *frame = patches + PATCHES * width;
+    float *patches = scratch, *frame = patches + CNN_PATCHES * width;
     zero_floats(frame, (h1 - h0) * frame_row);
 
     /* Output rows q whose taps reach h0..h1-1. */
@@ -94,8 +92,8 @@ void CNN_NAME(scatter)(const void *args, ptrdiff_t tile, void *scratch)
     const ptrdiff_t lowest = h0 - a->h.first - reach, highest = h1 - 1 - a->h.first;
     const ptrdiff_t q0 = lowest > 0 ? cnn_ceil_div(lowest, s) : 0;
     const ptrdiff_t q1 = highest < 0 ? 0 : cnn_min(highest / s + 1, a->h.out);
-    for (ptrdiff_t p0 = q0 * a->w.out; p0 < q1 * a->w.out; p0 += PATCHES) {
-        const ptrdiff_t p1 = cnn_min(p0 + PATCHES, q1 * a->w.out);
+    for (ptrdiff_t p0 = q0 * a->w.out; p0 < q1 * a->w.out; p0 += CNN_PATCHES) {
+        const ptrdiff_t p1 = cnn_min(p0 + CNN_PATCHES, q1 * a->w.out);
         multiply(a, &weights, a->dy + (n * a->h.out * a->w.out + p0) * a->filters, p1 - p0, patches,
                  width);
         for (ptrdiff_t p = p0, end; p < p1; p = end) { /* the pixels of one output row */

@@ -24,8 +24,8 @@ static struct view blocked_view(const struct cnn_weight_gradient *a, ptrdiff_t c
 {
     const ptrdiff_t rows = cnn_window_extent(&a->h, q1 - q0);
     const ptrdiff_t columns = cnn_window_extent(&a->w, a->w.out);
-    const struct view view = {to, rows * columns * BLOCK, columns * BLOCK, BLOCK,
-                              (n1 - n0) * rows * columns * BLOCK};
+    const struct view view = {to, rows * columns * CNN_BLOCK, columns * CNN_BLOCK, CNN_BLOCK,
+                              (n1 - n0) * rows * columns * CNN_BLOCK};
     const struct span inside = columns_inside(&a->w, columns);
     const ptrdiff_t top = q0 * a->h.stride + a->h.first;
     for (ptrdiff_t n = n0; n < n1; n++)
@@ -35,9 +35,9 @@ static struct view blocked_view(const struct cnn_weight_gradient *a, ptrdiff_t c
                 from = a->x + c0 +
                        ((n * a->h.size + i) * a->w.size + a->w.first + inside.begin) * a->channels;
             copy_blocked(to, view.block, NULL, 0, inside.begin, c1 - c0);
-            copy_blocked(to + inside.begin * BLOCK, view.block, from, a->channels,
+            copy_blocked(to + inside.begin * CNN_BLOCK, view.block, from, a->channels,
                          inside.end - inside.begin, c1 - c0);
-            copy_blocked(to + inside.end * BLOCK, view.block, NULL, 0, columns - inside.end,
+            copy_blocked(to + inside.end * CNN_BLOCK, view.block, NULL, 0, columns - inside.end,
                          c1 - c0);
         }
     return view;
@@ -52,7 +52,7 @@ static void point(struct sum *sum, const struct cnn_weight_gradient *a, struct v
         for (ptrdiff_t j = 0; j < a->w.taps; j++) {
             const float *from = view.base + i * a->h.step * view.row + j * a->w.step * view.pixel;
             for (ptrdiff_t c = 0; c < c1 - c0; c++) {
-                sum->rows[sum->count] = from + c / BLOCK * view.block + c % BLOCK;
+                sum->rows[sum->count] = from + c / CNN_BLOCK * view.block + c % CNN_BLOCK;
                 sum->out[sum->count++] =
                     dw + ((i * a->w.taps + j) * a->group_channels + c0 + c) * a->filters;
             }

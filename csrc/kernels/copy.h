@@ -26,26 +26,25 @@ CNN_INLINE void copy_floats(float *to, const float *from, ptrdiff_t n)
 }
 
 /* Rows of A that lie side by side in memory (channels, or a transposed A) are copied in
- * blocks of so many, a multiple of most tiles' rows: a tile then reads one stream.  In
+ * blocks of CNN_BLOCK, a multiple of most tiles' rows: a tile then reads one stream.  In
  * place, each k touches a cache line of its own, at a stride of often a power of two,
- * which the L1 cache maps to a few of its sets. */
-#define BLOCK 12
-
-/* Row i, column c of `from` goes to to[c / 12 * block_floats + i * 12 + c % 12]; zeros
+ * which the L1 cache maps to a few of its sets.
+ *
+ * Row i, column c of `from` goes to to[c / 12 * block_floats + i * 12 + c % 12]; zeros
  * where from is NULL. */
 CNN_INLINE void copy_blocked(float *to, ptrdiff_t block_floats, const float *from,
                              ptrdiff_t row_floats, ptrdiff_t rows, ptrdiff_t columns)
 {
-    for (ptrdiff_t c = 0; c < columns; c += BLOCK, to += block_floats) {
+    for (ptrdiff_t c = 0; c < columns; c += CNN_BLOCK, to += block_floats) {
         const ptrdiff_t n = columns - c;
         for (ptrdiff_t i = 0; i < rows; i++) {
-            float *t = to + i * BLOCK;
+            float *t = to + i * CNN_BLOCK;
             const float *f = from + i * row_floats + c;
             if (!from)
-                for (int j = 0; j < BLOCK; j += 4)
+                for (int j = 0; j < CNN_BLOCK; j += 4)
                     *(v4 *)(t + j) = (v4){0};
-            else if (n >= BLOCK)
-                for (int j = 0; j < BLOCK; j += 4)
+            else if (n >= CNN_BLOCK)
+                for (int j = 0; j < CNN_BLOCK; j += 4)
                     *(v4 *)(t + j) = *(const v4 *)(f + j);
             else
                 for (ptrdiff_t j = 0; j < n; j++)

@@ -37,11 +37,11 @@ CNN_INLINE struct view framed_view(const float *x, ptrdiff_t channels, const str
     const ptrdiff_t top = q0 * h->stride + h->first;
     if (!cnn_window_framed(h) && !cnn_window_framed(w))
         return (struct view){x + n0 * image + top * row + w->first * channels, image, row,
-                             channels, BLOCK};
+                             channels, CNN_BLOCK};
 
     const ptrdiff_t rows = cnn_window_extent(h, q1 - q0), columns = cnn_window_extent(w, w->out);
     const struct view view = {scratch, rows * columns * channels, columns * channels, channels,
-                              BLOCK};
+                              CNN_BLOCK};
     const struct span inside = columns_inside(w, columns);
     for (ptrdiff_t n = n0; n < n1; n++)
         for (ptrdiff_t i = top; i < top + rows; i++, scratch += view.row) {

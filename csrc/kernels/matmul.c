@@ -16,15 +16,15 @@ CNN_INLINE struct rows rows_of_a(const struct cnn_matmul *a, ptrdiff_t m0, ptrdi
     const float *base = a->a + m0 * a->a_row + k0 * a->a_k;
     const ptrdiff_t k = k1 - k0;
     if (!a->copy_rows)
-        return (struct rows){base, BLOCK * a->a_row, a->a_row, a->a_k};
+        return (struct rows){base, CNN_BLOCK * a->a_row, a->a_row, a->a_k};
     if (a->a_k != 1) { /* transposed */
-        copy_blocked(scratch, k * BLOCK, base, a->a_k, k, m1 - m0);
-        return (struct rows){scratch, k * BLOCK, 1, BLOCK};
+        copy_blocked(scratch, k * CNN_BLOCK, base, a->a_k, k, m1 - m0);
+        return (struct rows){scratch, k * CNN_BLOCK, 1, CNN_BLOCK};
     }
     const ptrdiff_t row = cnn_copied_row(k);
     for (ptrdiff_t m = 0; m < m1 - m0; m++)
         copy_floats(scratch + m * row, base + m * a->a_row, k);
-    return (struct rows){scratch, BLOCK * row, row, 1};
+    return (struct rows){scratch, CNN_BLOCK * row, row, 1};
 }
 
 void CNN_NAME(matmul)(const void *args, ptrdiff_t tile, void *scratch)
@@ -59,7 +59,7 @@ void CNN_NAME(matmul)(const void *args, ptrdiff_t tile, void *scratch)
         for (ptrdiff_t m = m0, mr; m < m1; m += mr) {
             mr = rows_of_tile(m1 - m, panel.rows);
             for (ptrdiff_t r = 0, i = m - m0; r < mr; r++, i++) {
-                rows[r] = source.base + i / BLOCK * source.block + i % BLOCK * source.row;
+                rows[r] = source.base + i / CNN_BLOCK * source.block + i % CNN_BLOCK * source.row;
                 out[r] = a->y + slice * a->slice + (m + r) * a->y_row;
             }
             panel.tiles[mr - 1](&t);

@@ -324,6 +324,7 @@ def test_a_step_allocates_no_large_array(monkeypatch: pytest.MonkeyPatch):
     """
     from cnnlite.models import plan as plan_module
 
+    monkeypatch.delenv("CNNLITE_POISON", raising=False)  # poisoning copies the arena
     monkeypatch.setattr(plan_module, "kernel", lambda *a: lambda *args, **kwargs: None)
     model = network()
     x = np.repeat(X, 35, axis=0)  # (420, 8, 8, 2)
