@@ -9,6 +9,7 @@ import json
 import math
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -206,12 +207,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["train", "lenet5", "--epochs", "1", "--quiet"])
     0
     """
-    import warnings
-
     args = _parser().parse_args(argv)
-    warnings.simplefilter("always", CnnliteWarning)
     try:
-        args.run(args)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", CnnliteWarning)
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            args.run(args)
     except KeyboardInterrupt:
         print("\ncnnlite: interrupted", file=sys.stderr)
         return 130
@@ -222,3 +223,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cnnlite: error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _show_warning(message: Any, *where: Any) -> None:
+    """Print a warning as one line: its place in the library tells a user nothing."""
+    print(f"cnnlite: warning: {message}", file=sys.stderr)
