@@ -54,17 +54,26 @@ class BuildLevels(build_ext):
         super().build_extension(ext)
 
     def compile_csrc(self):
-        flags = C_FLAGS + SANITIZE_FLAGS
         kernels = sorted(map(str, Path("csrc/kernels").glob("*.c")))
-        objects = self.compiler.compile(
-            ["csrc/dispatch.c"], output_dir=self.build_temp, extra_postargs=flags
-        )
-        for level, level_flags in LEVELS.items():
-            objects += self.compiler.compile(
-                kernels,
-                output_dir=os.path.join(self.build_temp, level),
-                extra_postargs=[*flags, *level_flags, f"-DCNN_LEVEL={level}"],
-            )
+        objects = self.compile_stale(["csrc/dispatch.c"], self.build_temp, [])
+        for level, flags in LEVELS.items():
+            folder = os.path.join(self.build_temp, level)
+            objects += self.compile_stale(kernels, folder, [*flags, f"-DCNN_LEVEL={level}"])
+        return objects
+
+    def compile_stale(self, sources, folder, flags):
+        """Compile what is older than its source or a header (``--force``: all); return objects."""
+        headers = max(path.stat().st_mtime for path in [*Path("csrc").rglob("*.h"), Path(__file__)])
+        objects = self.compiler.object_filenames(sources, output_dir=folder)
+        stale = [
+            source
+            for source, made in zip(sources, map(Path, objects), strict=True)
+            if self.force
+            or not made.exists()
+            or made.stat().st_mtime < max(headers, Path(source).stat().st_mtime)
+        ]
+        flags = [*C_FLAGS, *SANITIZE_FLAGS, *flags]
+        self.compiler.compile(stale, output_dir=folder, extra_postargs=flags)
         return objects
 
 
