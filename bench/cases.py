@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import product
 
 from bench.case import Case
-from bench.elements import Adam, Draw, Dropout, Elementwise, Join, Mean, Sgd
+from bench.elements import Adam, Draw, Dropout, Elementwise, Join, LossWeights, Mean, Sgd
 from bench.products import BiasGradient, Matmul
 from bench.rows import Rows
 from bench.windows import VALID, Conv2d, Pool2d, same
@@ -160,6 +160,14 @@ def _element_edges() -> list[Case]:
         cases.append(Mean(operation="weighted_mean", rows=rows, weights=weights))
         cases.append(Mean(operation="mean_update", rows=rows, weights=weights))
     cases.append(Mean(operation="mean_update", rows=9, count_rows=True))
+    for reduction, (weights, mask) in product(
+        ("sum_over_batch_size", "mean_with_sample_weight", "sum"),
+        ((0, 0), (1, 0), (0, 1), (1, 1), (3, 1), (1, 3), (2, 3)),
+    ):
+        fields = {"reduction": reduction, "weight_rows": weights, "mask_rows": mask}
+        cases += [LossWeights(rows=rows, **fields) for rows in (0, 6, 36)]  # type: ignore[arg-type]
+        if mask:
+            cases.append(LossWeights(rows=12, used=False, **fields))  # type: ignore[arg-type]
     for shape, rate in product(((0,), (1,), (5,), (17,), (3, 5, 7), (64, 10)), (0.0, 0.4, 0.999)):
         cases.append(Dropout(operation="dropout_forward", shape=shape, rate=rate))
         cases.append(Dropout(operation="dropout_backward", shape=shape, rate=rate))
@@ -238,6 +246,7 @@ SHARED: list[Case] = [
     *(Rows(operation=operation, rows=2001, classes=110) for operation in ROW_OPERATIONS),
     Mean(operation="weighted_mean", rows=1_000_003),
     Mean(operation="mean_update", rows=1_000_003),
+    LossWeights(rows=100_002, mask_rows=3),
     Dropout(operation="dropout_forward", shape=(400_003,), rate=0.4),
     Dropout(operation="dropout_backward", shape=(400_003,), rate=0.4),
     Draw(operation="random_uniform", shape=(400_003,), a=-1, b=1),

@@ -98,6 +98,38 @@ class Mean(Case):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LossWeights(Case):
+    """loss_weights: one weight and one element of the mask for so many rows each."""
+
+    operation: str = "loss_weights"
+    rows: int
+    reduction: str = "sum_over_batch_size"
+    weight_rows: int = 1  # 0: no weights
+    mask_rows: int = 1  # 0: no mask
+    used: bool = True  # whether the mask leaves a row
+
+    @property
+    def terms(self):
+        return self.rows
+
+    def arguments(self, rng, dtype, *, integers=False):
+        weights = mask = None
+        if self.weight_rows:
+            weights = rng.uniform(0.5, 2, self.rows // self.weight_rows).astype(dtype)
+        if self.mask_rows:
+            size = self.rows // self.mask_rows
+            mask = rng.integers(0, 1 + self.used, size, dtype=np.uint8)
+            mask[: self.used] = 3  # any number but 0 counts
+        params = {"reduction": self.reduction, "scale": 0.7}
+        return Arguments([unwritten((self.rows,), dtype)], [weights, mask], params)
+
+    def tolerance(self, arguments, expected, dtype, function_ulps):
+        # A sum in float64, three products, the rounding to the dtype.
+        error = (self.terms + 4) * roundoff(np.float64) + roundoff(dtype)
+        return [error * np.abs(expected[0])]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dropout(Case):
     """dropout_forward or dropout_backward."""
 

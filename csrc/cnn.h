@@ -22,6 +22,7 @@ enum cnn_function { CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH };
 /* Each family's header: its structs, what a tile is, and its list of kernels. */
 #include "elementwise.h"
 #include "join.h"
+#include "losses.h"
 #include "optimizers.h"
 #include "pool.h"
 #include "probe.h"
@@ -34,6 +35,7 @@ enum cnn_function { CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH };
     CNN_POOL_KERNELS(X)                                                                            \
     CNN_ELEMENTWISE_KERNELS(X)                                                                     \
     CNN_ROWS_KERNELS(X)                                                                            \
+    CNN_LOSS_KERNELS(X)                                                                            \
     CNN_RANDOM_KERNELS(X)                                                                          \
     CNN_OPTIMIZER_KERNELS(X)                                                                       \
     CNN_JOIN_KERNELS(X)                                                                            \

@@ -367,6 +367,23 @@ def mean_squared_error_backward(dx, x, target, weights, *, accumulate=False):
         store(dx, (r, k), gradient * scaled(weights, r, len(x)), accumulate)
 
 
+def loss_weights(y, weights, mask, *, reduction, scale):
+    # Keras's apply_mask and reduce_values, with the division by all rows taken out.
+    rows = len(y)
+    each = [
+        1.0 if weights is None else float(weights[r * len(weights) // rows]) for r in range(rows)
+    ]
+    used = [1.0 if mask is None else float(mask[r * len(mask) // rows] != 0) for r in range(rows)]
+    if reduction == "sum_over_batch_size":
+        divisor = sum(used)
+    elif reduction == "mean_with_sample_weight":
+        divisor = sum(w * u for w, u in zip(each, used, strict=True))
+    else:
+        divisor = 1.0
+    for r in range(rows):
+        y[r] = each[r] * used[r] * (rows / divisor if divisor else 0.0) * scale
+
+
 # Metrics
 
 

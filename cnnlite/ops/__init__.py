@@ -25,24 +25,27 @@ from cnnlite.ops.elementwise import (
     tanh_backward,
 )
 from cnnlite.ops.losses import (
-    binary_accuracy,
     binary_crossentropy_backward,
     binary_crossentropy_forward,
-    categorical_accuracy,
     categorical_crossentropy_backward,
     categorical_crossentropy_forward,
+    loss_weights,
     mean_squared_error_backward,
     mean_squared_error_forward,
-    mean_update,
     sigmoid_crossentropy_backward,
     sigmoid_crossentropy_forward,
     softmax_crossentropy_backward,
     softmax_crossentropy_forward,
-    sparse_categorical_accuracy,
     sparse_categorical_crossentropy_backward,
     sparse_categorical_crossentropy_forward,
     sparse_softmax_crossentropy_backward,
     sparse_softmax_crossentropy_forward,
+)
+from cnnlite.ops.metrics import (
+    binary_accuracy,
+    categorical_accuracy,
+    mean_update,
+    sparse_categorical_accuracy,
     weighted_mean,
 )
 from cnnlite.ops.optimizers import adam_update, sgd_update
@@ -94,6 +97,7 @@ __all__ = [
     "dropout_backward",
     "dropout_forward",
     "is_recording",
+    "loss_weights",
     "matmul",
     "maxpool2d_backward",
     "maxpool2d_forward",

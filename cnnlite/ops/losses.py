@@ -1,4 +1,4 @@
-"""Losses per row with their gradients, and metrics.
+"""Losses per row with their gradients, and what each row counts.
 
 Every loss takes predictions and targets (..., K), rows of the last axis, or
 integer labels (...), and gives one value per row.  Its gradient is that of the
@@ -7,28 +7,38 @@ weighted batch mean ``sum_r weights_r loss_r / rows``.
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
 
-from cnnlite.errors import DtypeError, ShapeError
-from cnnlite.ops.core import Output, Tensor, rows_of, run, same_shape, tensor, view
+from cnnlite.errors import ShapeError
+from cnnlite.ops.core import (
+    Output,
+    Tensor,
+    checked_shape,
+    rows_of,
+    run,
+    same_shape,
+    tensor,
+    view,
+)
 
 
-def _prediction(x: Any, where: str) -> Tensor:
+def checked_prediction(x: Any, where: str) -> Tensor:
     x = tensor(x, f"{where}: prediction")
     if x.ndim < 2:
         raise ShapeError(f"{where}: prediction must be (rows, K). Got {x.shape}.")
     return x
 
 
-def _target(target: Any, x: Tensor, where: str) -> Tensor:
+def checked_target(target: Any, x: Tensor, where: str) -> Tensor:
     target = tensor(target, f"{where}: target", dtype=x.dtype)
     same_shape(where, x, target, "prediction and target")
     return rows_of(target)
 
 
-def _labels(labels: Any, x: Tensor, where: str) -> Tensor:
+def checked_labels(labels: Any, x: Tensor, where: str) -> Tensor:
     labels = tensor(labels, f"{where}: labels", dtype=np.int32, integer=True)
     if labels.shape != x.shape[:-1]:
         raise ShapeError(
@@ -52,8 +62,8 @@ def _weights(weights: Any, x: Tensor, where: str) -> Tensor | None:
 
 def _forward(name: str, x: Any, target: Any, sparse: bool, keep: bool, out: Any) -> Any:
     where = name.removesuffix("_forward")
-    x = _prediction(x, where)
-    target = (_labels if sparse else _target)(target, x, where)
+    x = checked_prediction(x, where)
+    target = (checked_labels if sparse else checked_target)(target, x, where)
     loss = Output(out, x.shape[:-1], x.dtype, where, reads=(x, target))
     flat = view(loss.array, (loss.array.size,))
     if not keep:
@@ -65,8 +75,8 @@ def _forward(name: str, x: Any, target: Any, sparse: bool, keep: bool, out: Any)
 
 
 def _backward(name: str, x: Any, target: Any, weights: Any, sparse: bool, out: Any) -> Tensor:
-    x = _prediction(x, name)
-    target = (_labels if sparse else _target)(target, x, name)
+    x = checked_prediction(x, name)
+    target = (checked_labels if sparse else checked_target)(target, x, name)
     weights = _weights(weights, x, name)
     dx = Output(out, x.shape, x.dtype, name, reads=(x, target, weights), adds=True)
     inputs = (rows_of(x), target, weights)
@@ -285,109 +295,76 @@ def mean_squared_error_backward(
     return _backward("mean_squared_error_backward", x, target, weights, False, out)
 
 
-def _accuracy(name: str, p: Any, target: Any, sparse: bool, out: Any, **params: Any) -> Tensor:
-    p = _prediction(p, name)
-    if p.shape[-1] < 1:
-        raise ShapeError(f"{name}: prediction has no classes. Got {p.shape}.")
-    target = (_labels if sparse else _target)(target, p, name)
-    matches = Output(out, p.shape[:-1], p.dtype, name, reads=(p, target))
-    flat = view(matches.array, (matches.array.size,))
-    run(name, p.dtype, (flat,), (rows_of(p), target), **params)
-    return matches.deliver()
+REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 
 
-def sparse_categorical_accuracy(p: Any, labels: Any, *, out: Any = None) -> Tensor:
-    """1 in every row whose largest value stands at the label, else 0.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.sparse_categorical_accuracy([[0.9, 0.1], [0.8, 0.2]], [0, 1])
-    array([1., 0.], dtype=float32)
-    """
-    return _accuracy("sparse_categorical_accuracy", p, labels, True, out)
-
-
-def categorical_accuracy(p: Any, target: Any, *, out: Any = None) -> Tensor:
-    """1 in every row whose largest value stands where the target's does, else 0.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.categorical_accuracy([[0.9, 0.1]], [[1, 0]])
-    array([1.], dtype=float32)
-    """
-    return _accuracy("categorical_accuracy", p, target, False, out)
-
-
-def binary_accuracy(p: Any, target: Any, threshold: float = 0.5, *, out: Any = None) -> Tensor:
-    """Share of each row's values on the target's side of the threshold.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.binary_accuracy([[0.9, 0.1]], [[1, 1]])
-    array([0.5], dtype=float32)
-    """
-    return _accuracy("binary_accuracy", p, target, False, out, threshold=float(threshold))
-
-
-def weighted_mean(values: Any, weights: Any = None, *, out: Any = None) -> Tensor:
-    """Batch mean ``sum(weights values) / rows``, as a (1,) array.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.weighted_mean([1.0, 3.0])
-    array([2.], dtype=float32)
-    """
-    values, weights = _values(values, weights, "weighted_mean")
-    y = Output(out, (1,), values.dtype, "weighted_mean", reads=(values, weights))
-    run("weighted_mean", values.dtype, (y.array,), (values, weights))
-    return y.deliver()
-
-
-def mean_update(state: Any, values: Any, weights: Any = None, *, count_rows: bool = False) -> None:
-    """Add a batch to the running mean ``state[0] / state[1]``, in place.
+def loss_weights(
+    weights: Any = None,
+    mask: Any = None,
+    *,
+    rows: Any,
+    reduction: str = "sum_over_batch_size",
+    scale: float = 1.0,
+    dtype: Any = None,
+    out: Any = None,
+) -> Tensor:
+    """What each row counts in a batch's loss, ``sum_r result_r values_r / rows``.
 
     Parameters
     ----------
-    state : (2,) float64 array
-    values : (...) array
-    weights : (...) array, optional
-    count_rows : bool
-        Count each row as one instead of by its weight, as a loss does.
+    weights, mask : array, optional
+        Of the leading axes of ``rows``: (N,) and (N, T) both fit rows (N, T).
+        Where ``mask`` (uint8) is 0, a row does not count.
+    rows : int or tuple of int
+        Shape of the loss's values, one per row.
+    reduction : str
+        ``"sum_over_batch_size"`` and ``"mean"``: mean over the rows (over those in
+        use, with a mask); ``"mean_with_sample_weight"``: the weighted values over the
+        sum of the weights; ``"sum"``.
+    scale : float
+        Multiplies the loss, as ``loss_weights`` of ``compile`` do.
+    dtype : dtype, optional
+        Of the result; that of ``weights``, or float32.
 
     Examples
     --------
-    >>> import numpy as np
     >>> from cnnlite import ops
-    >>> state = np.zeros(2)
-    >>> ops.mean_update(state, [1.0, 3.0])
-    >>> state
-    array([4., 2.])
+    >>> ops.loss_weights(mask=[1, 1, 0, 1], rows=4, scale=3.0)
+    array([4., 4., 0., 4.], dtype=float32)
+    >>> ops.loss_weights([1.0, 3.0], rows=2, reduction="mean_with_sample_weight")
+    array([0.5, 1.5], dtype=float32)
     """
-    values, weights = _values(values, weights, "mean_update")
-    _check_state(state)
-    run("mean_update", values.dtype, (state,), (values, weights), count_rows=count_rows)
-
-
-def _check_state(state: Any) -> None:
-    where = "mean_update: state"
-    if not isinstance(state, np.ndarray):
-        raise TypeError(f"{where} is updated in place, so an array. Got {type(state).__name__}.")
-    if state.shape != (2,):
-        raise ShapeError(f"{where} must have shape (2,). Got {state.shape}.")
-    if state.dtype != np.float64:
-        raise DtypeError(f"{where} must be float64. Got {state.dtype}.")
-    if not state.flags.c_contiguous or not state.flags.writeable:
-        raise ValueError(f"{where} must be contiguous and writable, as it is updated in place.")
-
-
-def _values(values: Any, weights: Any, where: str) -> tuple[Tensor, Tensor | None]:
-    values = tensor(values, f"{where}: values")
+    where = "loss_weights"
+    shape = checked_shape((rows,) if not np.iterable(rows) else rows, None, where)
+    if reduction not in REDUCTIONS:
+        raise ValueError(
+            f"{where}: no such reduction to a number. Got {reduction!r}. "
+            f"Choose one of {', '.join(REDUCTIONS)}."
+        )
+    if not isinstance(scale, numbers.Real):
+        raise TypeError(f"{where}: scale must be a number. Got {scale!r}.")
     if weights is not None:
-        weights = tensor(weights, f"{where}: weights", dtype=values.dtype)
-        same_shape(where, values, weights, "values and weights")
-        weights = view(weights, (weights.size,))
-    return view(values, (values.size,)), weights
+        weights = _leading(tensor(weights, f"{where}: weights", dtype=dtype), shape, "weights")
+        dtype = weights.dtype
+    if mask is not None:
+        mask = _leading(tensor(mask, f"{where}: mask", dtype=np.uint8, integer=True), shape, "mask")
+    y = Output(out, shape, np.dtype(dtype or np.float32), where, reads=(weights, mask))
+    run(
+        where,
+        y.array.dtype,
+        (view(y.array, (y.array.size,)),),
+        (weights, mask),
+        reduction="sum_over_batch_size" if reduction == "mean" else reduction,
+        scale=float(scale),
+    )
+    return y.deliver()
+
+
+def _leading(a: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
+    """Return ``a``, whose axes are the first of ``shape``, as a vector."""
+    if a.ndim < 1 or a.shape != shape[: a.ndim]:
+        raise ShapeError(
+            f"loss_weights: {name} must have the first axes of the rows. "
+            f"Got {name} {a.shape}, rows {shape}. Make it {shape[:1]} or {shape}."
+        )
+    return view(a, (a.size,))

@@ -188,6 +188,12 @@ CASES = [
         for name in ("categorical_accuracy", "binary_accuracy")
     ),
     Case(
+        "loss_weights",
+        lambda weights, mask, **kw: ops.loss_weights(weights, mask, rows=_batch(weights), **kw),
+        {"weights": _array(3), "mask": np.array([1, 0, 1], "uint8")},
+        batched=("weights", "mask"),
+    ),
+    Case(
         "weighted_mean",
         ops.weighted_mean,
         {"values": _array(3), "weights": _array(3)},

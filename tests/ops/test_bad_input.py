@@ -75,7 +75,7 @@ def test_float32_and_float64_are_never_mixed(case: Case):
 def test_what_is_no_array(case: Case, bad: Any):
     """None, text, ragged lists and other objects: a TypeError that names the argument."""
     for name in case.arrays:
-        if bad is None and name in ("bias", "weights"):
+        if bad is None and name in ("bias", "weights", "mask") and case.name != "dropout_backward":
             continue  # optional
         given = {k: bad if k == name else a for k, a in case.arrays.items()}
         with pytest.raises(TypeError) as error:
@@ -318,6 +318,26 @@ BAD_CALLS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
         ShapeError,
         r"weights.*\(2,\)",
     ),
+    (
+        "weights' rows",
+        lambda: ops.loss_weights(zeros(3), rows=(2, 3)),
+        ShapeError,
+        r"weights \(3,\), rows \(2, 3\)",
+    ),
+    (
+        "mask's rows",
+        lambda: ops.loss_weights(mask=np.ones((2, 3, 1), "uint8"), rows=(2, 3)),
+        ShapeError,
+        r"mask \(2, 3, 1\)",
+    ),
+    ("rows", lambda: ops.loss_weights(rows=-1), ShapeError, "-1"),
+    (
+        "reduction to nothing",
+        lambda: ops.loss_weights(rows=2, reduction=None),
+        ValueError,
+        "reduction.*None",
+    ),
+    ("scale", lambda: ops.loss_weights(rows=2, scale="2"), TypeError, "scale.*'2'"),
     # random numbers
     ("rate 1", lambda: ops.dropout_forward(X, 1.0, ops.clock(0)), ValueError, "rate.*1.0"),
     ("rate -1", lambda: ops.dropout_forward(X, -0.1, ops.clock(0)), ValueError, "rate.*-0.1"),

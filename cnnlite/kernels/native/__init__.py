@@ -9,6 +9,7 @@ from cnnlite.kernels.native.conv2d import (
 )
 from cnnlite.kernels.native.elementwise import binary, unary, unary_backward
 from cnnlite.kernels.native.join import concatenate, split
+from cnnlite.kernels.native.losses import loss_weights
 from cnnlite.kernels.native.optimizers import adam_update, sgd_update
 from cnnlite.kernels.native.pool import (
     averagepool2d_backward,
@@ -84,6 +85,7 @@ KERNELS = {
         mean_squared_error_backward,
         weighted_mean,
         mean_update,
+        loss_weights,
         sparse_categorical_accuracy,
         categorical_accuracy,
         binary_accuracy,

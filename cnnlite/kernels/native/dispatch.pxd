@@ -55,6 +55,7 @@ cdef extern from "cnn.h":
         cnn_kernel *bias_gradient_sum
         cnn_kernel *weighted_mean
         cnn_kernel *mean_update
+        cnn_kernel *loss_weights
 
     enum cnn_function:
         CNN_LINEAR

@@ -205,3 +205,35 @@ def mean_squared_error_backward(dx, x, target, weights, *, accumulate=False):
     weights : (rows,) or None
     """
     _store(dx, 2 * (x - target) / x.shape[1], weights, accumulate)
+
+
+def loss_weights(y, weights, mask, *, reduction, scale):
+    """What each row counts in a loss, so that the loss is ``sum_r y_r values_r / rows``.
+
+    With ``v_r = weights_r mask_r``::
+
+        y_r = scale v_r rows / sum mask     "sum_over_batch_size": a mean over the rows in use
+        y_r = scale v_r rows / sum v        "mean_with_sample_weight"
+        y_r = scale v_r rows                "sum"
+
+    and 0 where the divisor is 0.  These are Keras's reductions (``apply_mask`` and
+    ``reduce_values`` in keras/src/losses/loss.py).
+
+    y : (rows,), output
+    weights : (rows / n,) or None; each stands for n successive rows
+    mask : (rows / m,) uint8 or None; 0 leaves m successive rows out
+    """
+    rows = len(y)
+    used = np.ones(rows) if mask is None else _spread(mask != 0, rows)
+    weights = used if weights is None else used * _spread(weights, rows)
+    if reduction == "sum":
+        factor = rows
+    else:
+        total = used.sum() if reduction == "sum_over_batch_size" else weights.sum()
+        factor = 0 if total == 0 else rows / total
+    y[...] = weights * (factor * scale)
+
+
+def _spread(each, rows):
+    """Return ``each`` repeated to ``rows`` numbers, in float64."""
+    return np.repeat(each.astype(np.float64), rows // max(len(each), 1))
