@@ -1,4 +1,16 @@
-"""Activations: as layers, and as the last part of Dense and Conv2D."""
+"""Activations: as the last part of any layer, and as layers of their own.
+
+A layer that ends in an activation takes these steps, and no others::
+
+    self.activation = checked_activation(activation, self.name)         # __init__
+    z = ops.matmul(x, kernel, activation=epilogue(self.activation))     # call
+    y, kept = activate(self.activation, z)                              # ctx.save(..., kept)
+    dz = activate_backward(self.activation, dy, kept)                   # backward
+
+``epilogue`` names what the product's kernel applies itself (relu, sigmoid, tanh);
+``activate`` then does the rest as an operation of its own.  Where no kernel can apply
+it, leave ``epilogue`` out and call ``activate(..., fused=False)``.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +20,59 @@ from cnnlite import ops
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context
 from cnnlite.ops.core import Tensor
+from cnnlite.ops.product import ACTIVATIONS as FUSED
 
 
-def checked_activation(activation: Any, where: str) -> str | None:
-    """Return an activation's name (None for linear), or raise."""
-    if activation is None or activation == "linear":
-        return None
-    if isinstance(activation, str) and activation in ops.ACTIVATIONS:
+def checked_activation(activation: Any, where: str) -> str:
+    """Return an activation's name ("linear" for None), or raise."""
+    if activation is None:
+        return "linear"
+    if isinstance(activation, str) and (activation == "linear" or activation in ops.ACTIVATIONS):
         return activation
+    names = f"linear, {', '.join(ops.ACTIVATIONS)}"
     if callable(activation):
         raise TypeError(
             f"{where}: activation is a function, which has no known derivative. "
             f"Got {activation!r}. Write a Layer subclass with call and backward, or name one of "
-            f"{', '.join(ops.ACTIVATIONS)}."
+            f"{names}."
         )
-    raise ValueError(
-        f"{where}: no such activation. Got {activation!r}. "
-        f"Choose one of linear, {', '.join(ops.ACTIVATIONS)}."
-    )
+    raise ValueError(f"{where}: no such activation. Got {activation!r}. Choose one of {names}.")
+
+
+def epilogue(activation: str) -> str | None:
+    """Return what a product's kernel is to apply itself: the ``activation`` of its operation.
+
+    Examples
+    --------
+    >>> from cnnlite.layers.activation import epilogue
+    >>> epilogue("relu"), epilogue("softmax")
+    ('relu', None)
+    """
+    return activation if activation in FUSED else None
+
+
+def activate(activation: str, z: Tensor, *, fused: bool = True) -> tuple[Tensor, Any]:
+    """Return ``y = activation(z)`` and what :func:`activate_backward` needs of it.
+
+    Parameters
+    ----------
+    activation : str
+        From :func:`checked_activation`.
+    z : array
+    fused : bool
+        Whether z comes from an operation that was given :func:`epilogue`'s answer.
+    """
+    if activation == "linear":
+        return z, None
+    if fused and activation in FUSED:
+        return z, z
+    y = ops.ACTIVATIONS[activation](z)
+    return y, y
+
+
+def activate_backward(activation: str, dy: Tensor, kept: Any) -> Tensor:
+    """Return the gradient of z, from that of y and what :func:`activate` returned second."""
+    return dy if activation == "linear" else ops.ACTIVATION_GRADIENTS[activation](dy, kept)
 
 
 class Activation(Layer):
@@ -47,20 +94,16 @@ class Activation(Layer):
         self.activation = checked_activation(activation, self.name)
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
-        if self.activation is None:
-            return x
-        y = ops.ACTIVATIONS[self.activation](x)
-        ctx.save(y)
+        y, kept = activate(self.activation, x, fused=False)
+        ctx.save(kept)
         return y
 
     def backward(self, dy: Tensor, *, ctx: Context) -> Tensor:
-        if self.activation is None:
-            return dy
-        (y,) = ctx.saved
-        return ops.ACTIVATION_GRADIENTS[self.activation](dy, y)
+        (kept,) = ctx.saved
+        return activate_backward(self.activation, dy, kept)
 
     def get_config(self) -> dict[str, Any]:
-        return {"activation": self.activation or "linear", **super().get_config()}
+        return {"activation": self.activation, **super().get_config()}
 
 
 class ReLU(Activation):

@@ -6,7 +6,12 @@ from typing import Any
 
 from cnnlite import initializers, ops
 from cnnlite.errors import ShapeError
-from cnnlite.layers.activation import checked_activation
+from cnnlite.layers.activation import (
+    activate,
+    activate_backward,
+    checked_activation,
+    epilogue,
+)
 from cnnlite.layers.base import Layer, check_rank, positive
 from cnnlite.layers.context import Context
 from cnnlite.layers.symbolic import Shape
@@ -110,17 +115,15 @@ class Conv2D(Layer):
         }
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
-        fused = self.activation if self.activation != "softmax" else None
+        fused = epilogue(self.activation)
         y = ops.conv2d_forward(x, self.kernel, self.bias, activation=fused, **self._geometry())
-        if self.activation == "softmax":
-            y = ops.softmax(y)
-        ctx.save(x, y)
+        y, kept = activate(self.activation, y)
+        ctx.save(x, kept)
         return y
 
     def backward(self, dy: Tensor, *, ctx: Context) -> Tensor | None:
-        x, y = ctx.saved
-        if self.activation is not None:
-            dy = ops.ACTIVATION_GRADIENTS[self.activation](dy, y)
+        x, kept = ctx.saved
+        dy = activate_backward(self.activation, dy, kept)
         ops.conv2d_backward_weight(
             dy,
             x,
@@ -156,7 +159,7 @@ class Conv2D(Layer):
             "padding": self.padding,
             "dilation_rate": list(self.dilation_rate),
             "groups": self.groups,
-            "activation": self.activation or "linear",
+            "activation": self.activation,
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),

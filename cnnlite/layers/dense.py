@@ -8,7 +8,12 @@ import numpy as np
 
 from cnnlite import initializers, ops
 from cnnlite.errors import ShapeError
-from cnnlite.layers.activation import checked_activation
+from cnnlite.layers.activation import (
+    activate,
+    activate_backward,
+    checked_activation,
+    epilogue,
+)
 from cnnlite.layers.base import Layer, check_single, positive
 from cnnlite.layers.context import Context
 from cnnlite.layers.symbolic import Shape
@@ -76,17 +81,15 @@ class Dense(Layer):
             )
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
-        fused = self.activation if self.activation != "softmax" else None
+        fused = epilogue(self.activation)
         y = ops.matmul(x, self.kernel, bias=self.bias, activation=fused)
-        if self.activation == "softmax":
-            y = ops.softmax(y)
-        ctx.save(x, y)
+        y, kept = activate(self.activation, y)
+        ctx.save(x, kept)
         return y
 
     def backward(self, dy: Tensor, *, ctx: Context) -> Tensor | None:
-        x, y = ctx.saved
-        if self.activation is not None:
-            dy = ops.ACTIVATION_GRADIENTS[self.activation](dy, y)
+        x, kept = ctx.saved
+        dy = activate_backward(self.activation, dy, kept)
         rows = ops.reshape(dy, (-1, self.units)) if dy.size else ops.reshape(dy, (0, self.units))
         features = ops.reshape(x, (rows.shape[0], self.kernel.shape[0]))
         # (in, rows) @ (rows, units) -> (in, units)
@@ -106,7 +109,7 @@ class Dense(Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             "units": self.units,
-            "activation": self.activation or "linear",
+            "activation": self.activation,
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),
