@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 photographs of clothing, 28 x 28, from your own files.
+"""Fashion-MNIST: 70,000 photographs of clothing, 28 x 28, from your own files or the web.
 
 Source: H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST: a novel image dataset
 for benchmarking machine learning algorithms", arXiv:1708.07747, 2017. MIT
@@ -20,7 +20,16 @@ _DATASET = IdxDataset(
     title="Fashion-MNIST",
     folder="fashion-mnist",
     system_folder="/usr/share/datasets/fashion-mnist",
+    url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    md5=(
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "25c81989df183df01b3e8a0aad5dffbe",
+        "bef4ecab320f06d8554ea6380940ec79",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+    ),
     advice=(
+        "On the command line, that is --data-dir. Or download it: "
+        "cnnlite.datasets.fashion_mnist.load_data(download=True).\n"
         "On Debian and Ubuntu, type: sudo apt-get install dataset-fashion-mnist\n"
         "and name no folder."
     ),
@@ -28,13 +37,13 @@ _DATASET = IdxDataset(
 
 
 def load_data(
-    data_dir: str | os.PathLike[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None, download: bool = False
 ) -> tuple[ImagesAndLabels, ImagesAndLabels]:
     """Load the training and test sets from four IDX files.
 
     The files are ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``,
     ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, each plain or
-    with ``.gz``. Nothing is downloaded. The classes are
+    with ``.gz``. Nothing is downloaded unless ``download`` says so. The classes are
 
     0 T-shirt/top, 1 Trouser, 2 Pullover, 3 Dress, 4 Coat, 5 Sandal, 6 Shirt,
     7 Sneaker, 8 Bag, 9 Ankle boot.
@@ -44,8 +53,13 @@ def load_data(
     data_dir : str or path-like, optional
         The folder with the files, or the folder around it if it is called
         ``fashion-mnist``. Without it, ``$CNNLITE_DATA/fashion-mnist`` is
-        searched, then ``/usr/share/datasets/fashion-mnist``, where the Debian
-        package ``dataset-fashion-mnist`` puts them.
+        searched, then ``~/.cnnlite/datasets/fashion-mnist``, then
+        ``/usr/share/datasets/fashion-mnist``, where the Debian package
+        ``dataset-fashion-mnist`` puts them.
+    download : bool
+        Whether to download the files that are not found, 31 MB, into the folder
+        ``fashion-mnist`` of ``data_dir``, else of ``$CNNLITE_DATA``, else of
+        ``~/.cnnlite/datasets``. Needs pooch, which the extra ``datasets`` installs.
 
     Returns
     -------
@@ -60,9 +74,12 @@ def load_data(
     Raises
     ------
     DataNotFoundError
-        No place searched holds all four files.
+        No place searched holds all four files, or they cannot be downloaded.
     FileFormatError
-        A file is damaged or of the wrong size, or is one of MNIST's.
+        A file is damaged or of the wrong size, or is one of MNIST's; or
+        a download's checksum differs.
+    ImportError
+        ``download=True``, and pooch is not installed.
 
     Examples
     --------
@@ -74,7 +91,7 @@ def load_data(
         ...
     cnnlite.errors.DataNotFoundError: fashion_mnist.load_data: Fashion-MNIST is in none ...
     """
-    return _DATASET.load(data_dir)
+    return _DATASET.load(data_dir, download)
 
 
 def find(data_dir: str | os.PathLike[str] | None = None) -> Path | None:

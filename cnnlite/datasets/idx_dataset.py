@@ -1,4 +1,4 @@
-"""What MNIST and Fashion-MNIST share: finding four IDX files and loading them.
+"""What MNIST and Fashion-MNIST share: four IDX files, loaded or downloaded.
 
 Both sets use the same file names, shapes and labels, so only the content tells
 which one lies in a folder.
@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlite.datasets.download import download as fetch
+from cnnlite.datasets.file_set import FileSet
 from cnnlite.datasets.idx import ImagesAndLabels, read_images_and_labels
-from cnnlite.errors import DataNotFoundError, FileFormatError
+from cnnlite.errors import FileFormatError
 
 __all__ = ["IdxDataset"]
 
@@ -46,81 +48,43 @@ _TITLES = dict.fromkeys(
 )
 
 
-@dataclass(frozen=True)
-class IdxDataset:
-    """A set of 60,000 + 10,000 images in four IDX files, and where to look for it.
+@dataclass(frozen=True, kw_only=True)
+class IdxDataset(FileSet):
+    """A set of 60,000 + 10,000 images in four IDX files.
 
     Parameters
     ----------
-    name : str
-        The module, for error messages.
-    title : str
-        The set's own name, as in ``_TITLES``.
-    folder : str
-        The set's folder inside ``$CNNLITE_DATA`` or ``data_dir``.
-    system_folder : str or None
-        Where a system package installs the set.
-    advice : str
-        One more way to get at data, for the error when nothing is found.
+    url : str
+        The folder on the web that the set was published in, with the last slash.
+    md5 : tuple of str
+        MD5 of each of ``files``, as published: compressed with gzip.
     """
 
-    name: str
-    title: str
-    folder: str
-    system_folder: str | None
-    advice: str
-
-    def find(self, data_dir: str | os.PathLike[str] | None = None) -> Path | None:
-        """Return the first place that holds all four files, or None."""
-        for place in self._places(data_dir):
-            if not _missing(place):
-                return place
-        return None
+    files: tuple[str, ...] = _TRAIN + _TEST
+    suffixes: tuple[str, ...] = ("", ".gz")
+    url: str
+    md5: tuple[str, ...]
 
     def load(
-        self, data_dir: str | os.PathLike[str] | None = None
+        self, data_dir: str | os.PathLike[str] | None = None, download: bool = False
     ) -> tuple[ImagesAndLabels, ImagesAndLabels]:
         """Return ``(x_train, y_train), (x_test, y_test)``, checked."""
-        folder = self.find(data_dir)
-        if folder is None:
-            raise DataNotFoundError(self._not_found(data_dir))
+        if download and self.find(data_dir) is None:
+            self._download(self.target(data_dir))
+        folder = self.require(data_dir)
         return self._read(folder, _TRAIN, _TRAIN_SHAPE), self._read(folder, _TEST, _TEST_SHAPE)
 
-    def _places(self, data_dir: str | os.PathLike[str] | None) -> list[Path]:
-        """Return the folders to search, in order."""
-        if data_dir is not None:
-            given = _absolute(data_dir)
-            # The subfolder first: the folder itself may hold the other set.
-            return [given / self.folder, given]
-        places = []
-        root = os.environ.get("CNNLITE_DATA")
-        if root:
-            places.append(_absolute(root) / self.folder)
-        if self.system_folder is not None:
-            places.append(Path(self.system_folder))
-        return places
-
-    def _not_found(self, data_dir: str | os.PathLike[str] | None) -> str:
-        lines = [f"{self.name}.load_data: {self.title} is in none of the places searched:"]
-        for place in self._places(data_dir):
-            if os.path.isdir(place):  # noqa: PTH112 (see _locate)
-                lines.append(f"  {place}: lacks {', '.join(_missing(place))}")
-            else:
-                lines.append(f"  {place}: no such folder")
-        if data_dir is None and not os.environ.get("CNNLITE_DATA"):
-            lines.append(f"  $CNNLITE_DATA/{self.folder}: CNNLITE_DATA is not set")
-        lines += [
-            f"It is four files, each plain or with .gz: {', '.join(_TRAIN + _TEST)}.",
-            f"Put them in a folder {self.folder} and set CNNLITE_DATA to the folder around it,",
-            "or name their folder: data_dir= in Python, --data-dir on the command line.",
-            self.advice,
-        ]
-        return "\n".join(lines)
+    def _download(self, folder: Path) -> None:
+        """Download the files that ``folder`` lacks."""
+        for name, md5 in zip(self.files, self.md5, strict=True):
+            if self.locate(folder, name) is None:
+                file = f"{name}.gz"
+                fetch(self.url + file, md5, folder / file, f"{self.name}.load_data")
 
     def _read(
         self, folder: Path, names: tuple[str, str], shape: tuple[int, int, int]
     ) -> ImagesAndLabels:
-        paths = [_locate(folder, name) or folder / name for name in names]
+        paths = [self.locate(folder, name) or folder / name for name in names]
         images, labels = read_images_and_labels(*paths)
         for path, array in zip(paths, (images, labels), strict=True):
             title = _TITLES.get(_sha256(array), self.title)
@@ -136,26 +100,6 @@ class IdxDataset:
                 f"images of shape {shape}, got {images.shape}. Copy the file again."
             )
         return images, labels
-
-
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    try:
-        return Path(path).expanduser().absolute()
-    except RuntimeError:  # "~name", and there is no such user
-        return Path(path).absolute()
-
-
-def _locate(folder: Path, name: str) -> Path | None:
-    """Return the plain file, else the compressed one, else None."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        # Path.is_file raises where a folder may not be searched; this says no.
-        if os.path.isfile(path):  # noqa: PTH113
-            return path
-    return None
-
-
-def _missing(folder: Path) -> list[str]:
-    return [name for name in _TRAIN + _TEST if _locate(folder, name) is None]
 
 
 def _sha256(array: NDArray[np.uint8]) -> str:

@@ -6,15 +6,13 @@ CC BY-SA 3.0 (Y. LeCun and C. Cortes), whatever the licence of the code.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.resources
 import io
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlite.datasets.bundled import read_bundled
 from cnnlite.datasets.idx import ImagesAndLabels
-from cnnlite.errors import DataNotFoundError, FileFormatError
 
 __all__ = ["load_data"]
 
@@ -70,20 +68,7 @@ def load_data() -> tuple[ImagesAndLabels, ImagesAndLabels]:
 
 def _read() -> ImagesAndLabels:
     """Return all 5,000 images and labels, sorted by label, as the file has them."""
-    resource = importlib.resources.files("cnnlite.datasets").joinpath("data").joinpath(_FILE)
-    try:
-        content = resource.read_bytes()
-    except FileNotFoundError:
-        raise DataNotFoundError(
-            f"mnist5k.load_data: the installed package lacks its data file {str(resource)!r}. "
-            "Install cnnlite-engine again."
-        ) from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != _SHA256:
-        raise FileFormatError(
-            f"mnist5k.load_data: the data file {str(resource)!r} is damaged. Expected SHA-256 "
-            f"{_SHA256}, got {len(content)} bytes of {found}. Install cnnlite-engine again."
-        )
+    content = read_bundled(_FILE, _SHA256, "mnist5k.load_data")
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         return archive["images"], archive["labels"]
 

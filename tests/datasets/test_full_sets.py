@@ -46,6 +46,7 @@ def write_set(folder: Path, value: int = 0) -> Path:
 def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Hide this machine's data; return the folder that stands for the Debian package's."""
     monkeypatch.delenv("CNNLITE_DATA", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     system = tmp_path / "system"
     elsewhere = dataclasses.replace(fashion_mnist._DATASET, system_folder=str(system))
     monkeypatch.setattr(fashion_mnist, "_DATASET", elsewhere)

@@ -99,7 +99,7 @@ def test_splitmix64_against_published_values():
 def damaged_package(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
     """Have the data looked up in ``folder``; return the data file's path there."""
     (folder / "data").mkdir()
-    monkeypatch.setattr("cnnlite.datasets.mnist5k.importlib.resources.files", lambda _: folder)
+    monkeypatch.setattr("cnnlite.datasets.bundled.importlib.resources.files", lambda _: folder)
     return folder / "data" / "mnist5k.npz"
 
 
@@ -123,7 +123,8 @@ def test_loads_from_a_zip(tmp_path: Path):
     archive = tmp_path / "package.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("cnnlite/__init__.py", "")
-        file.write(datasets.parent / "errors.py", "cnnlite/errors.py")
+        for name in ("errors.py", "optional.py", "random_state.py", "shapes.py"):
+            file.write(datasets.parent / name, f"cnnlite/{name}")
         for path in [*datasets.glob("*.py"), *datasets.glob("data/*")]:
             file.write(path, Path("cnnlite/datasets") / path.relative_to(datasets))
     script = (
