@@ -12,6 +12,7 @@ from itertools import product
 
 from bench.case import Case
 from bench.elements import Adam, Draw, Dropout, Elementwise, Join, LossWeights, Mean, Sgd
+from bench.penalties import Orthogonal, Penalty, PenaltyGradient, Projection
 from bench.products import BiasGradient, Matmul
 from bench.rows import Rows
 from bench.windows import VALID, Conv2d, Pool2d, same
@@ -200,6 +201,24 @@ def _update_edges() -> list[Case]:
     ]
 
 
+def _penalty_edges() -> list[Case]:
+    shapes = ((1,), (3,), (17,), (5, 7), (0,), (2, 3, 4), (65,))
+    kinds = ({"l1": 0.3}, {"l2": 0.2}, {"l1": 0.3, "l2": 0.2, "scale": 0.25}, {})
+    cases: list[Case] = [Penalty(shapes=shapes, **kind) for kind in kinds]
+    cases += [Penalty(shapes=(), l1=1.0), Penalty(shapes=((4099,),), l1=1.0, l2=1.0)]
+    cases += [PenaltyGradient(shape=shape, **kind) for shape, kind in product(shapes, kinds)]
+    for operation, n in product(("forward", "backward"), (0, 1, 2, 5, 17)):
+        cases.append(Orthogonal(operation=f"orthogonal_penalty_{operation}", n=n))
+    for operation in ("forward", "backward"):
+        cases.append(Orthogonal(operation=f"orthogonal_penalty_{operation}", n=4, short=True))
+    norms = ({}, {"min_value": 1.0}, {"min_value": 0.5, "max_value": 2.0, "rate": 0.25})
+    places = (((5, 7), (0,)), ((5, 7), (1,)), ((5, 7), (0, 1)), ((3, 2, 4, 6), (0, 1, 2)))
+    places += (((3, 2, 4, 17), (0, 2)), ((3, 2, 4, 17), (1, 3)), ((130,), (0,)), ((2, 130), (0,)))
+    places += (((4, 1, 3), (1,)), ((0, 3), (0,)), ((3, 0), (0,)))
+    cases += [Projection(shape=s, axes=a, **n) for (s, a), n in product(places, norms)]
+    return cases
+
+
 def _row_edges() -> list[Case]:
     sizes = [(0, 3), (1, 1), (3, 2), (4, 4), (1, 5), (7, 9), (5, 10), (2, 15), (3, 16), (2, 17)]
     sizes += [(17, 3), (3, 33), (2, 257)]
@@ -221,6 +240,7 @@ EDGES: list[Case] = [
     *_element_edges(),
     *_row_edges(),
     *_update_edges(),
+    *_penalty_edges(),
 ]
 
 SHARED: list[Case] = [
@@ -252,6 +272,12 @@ SHARED: list[Case] = [
     Draw(operation="random_uniform", shape=(400_003,), a=-1, b=1),
     Draw(operation="random_normal", shape=(100_003,), a=0, b=1),
     Draw(operation="random_normal", shape=(100_003,), a=0, b=1, truncated=True),
+    Penalty(shapes=((300_001,), (3,), (200, 500)), l1=0.3, l2=0.2),
+    PenaltyGradient(shape=(400_003,), l1=0.3, l2=0.2),
+    Orthogonal(operation="orthogonal_penalty_forward", n=300),
+    Orthogonal(operation="orthogonal_penalty_backward", n=300),
+    Projection(shape=(400, 1001), axes=(0,)),
+    Projection(shape=(401, 1000), axes=(1,)),
     Sgd(shapes=((300_001,), (3,), (200, 500)), momentum=0.9),
     Adam(shapes=((300_001,), (3,), (200, 500)), t=3),
 ]

@@ -27,6 +27,7 @@ _MODULES = (
     "applications",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "errors",
     "initializers",
@@ -36,6 +37,7 @@ _MODULES = (
     "models",
     "ops",
     "optimizers",
+    "regularizers",
     "utils",
 )
 _WHERE = {name: module for module, names in _NAMES.items() for name in names}
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
         applications,
         callbacks,
         config,
+        constraints,
         datasets,
         errors,
         initializers,
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
         models,
         ops,
         optimizers,
+        regularizers,
         utils,
     )
     from cnnlite.config_report import show_config

@@ -24,6 +24,7 @@ enum cnn_function { CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH };
 #include "join.h"
 #include "losses.h"
 #include "optimizers.h"
+#include "parameters.h"
 #include "pool.h"
 #include "probe.h"
 #include "product.h"
@@ -37,6 +38,7 @@ enum cnn_function { CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH };
     CNN_ROWS_KERNELS(X)                                                                            \
     CNN_LOSS_KERNELS(X)                                                                            \
     CNN_RANDOM_KERNELS(X)                                                                          \
+    CNN_PARAMETER_KERNELS(X)                                                                       \
     CNN_OPTIMIZER_KERNELS(X)                                                                       \
     CNN_JOIN_KERNELS(X)                                                                            \
     CNN_PROBE_KERNELS(X)

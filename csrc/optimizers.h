@@ -2,23 +2,7 @@
 #ifndef CNN_OPTIMIZERS_H
 #define CNN_OPTIMIZERS_H
 
-#include <math.h>
-#include <stddef.h>
-#include <stdint.h>
-
-/* A tile is up to so many elements of one array: 64 KB of traffic at least, so
- * finding the array costs little, and few enough to share a small model. */
-enum { CNN_UPDATE_TILE = 4096 };
-
-/* One parameter and what belongs to it, each (size). */
-struct cnn_parameter {
-    float *w;
-    float *m; /* velocity or first moment; NULL without momentum */
-    float *v; /* second moment; adam */
-    const float *g;
-    ptrdiff_t size;
-    ptrdiff_t first_tile; /* the number of tiles in the parameters before */
-};
+#include "parameters.h"
 
 struct cnn_sgd {
     const struct cnn_parameter *parameters; /* (count), none of them empty */

@@ -14,6 +14,14 @@ from fractions import Fraction
 
 import numpy as np
 
+from tests.naive_penalties import (  # noqa: F401
+    orthogonal_penalty_backward,
+    orthogonal_penalty_forward,
+    penalty_backward,
+    penalty_forward,
+    project_norms,
+)
+
 NAN, INFINITY = math.nan, math.inf
 
 

@@ -22,7 +22,15 @@ LAYERS = (
     ("errors", "shapes", "config", "random_state", "optional"),
     ("kernels",),
     ("ops",),
-    ("layers", "initializers", "losses", "optimizers", "metrics"),
+    (
+        "layers",
+        "initializers",
+        "regularizers",
+        "constraints",
+        "losses",
+        "optimizers",
+        "metrics",
+    ),
     ("models", "callbacks", "datasets"),
     ("applications", "visualization", "utils", "config_report", "cli", "__main__"),
 )
@@ -194,7 +202,8 @@ def test_every_public_name_of_the_package_exists():
 def public_objects() -> list[tuple[str, str]]:
     found = []
     for part_name in (
-        "ops", "layers", "initializers", "losses", "metrics", "optimizers", "models", "callbacks",
+        "ops", "layers", "initializers", "regularizers", "constraints", "losses", "metrics",
+        "optimizers", "models", "callbacks",
     ):  # fmt: skip
         module = importlib.import_module(f"cnnlite.{part_name}")
         found += [(module.__name__, name) for name in module.__all__]

@@ -50,6 +50,13 @@ from cnnlite.ops.metrics import (
 )
 from cnnlite.ops.optimizers import adam_update, sgd_update
 from cnnlite.ops.parameter import Parameter
+from cnnlite.ops.penalties import (
+    orthogonal_penalty_backward,
+    orthogonal_penalty_forward,
+    penalty_backward,
+    penalty_forward,
+    project_norms,
+)
 from cnnlite.ops.pool import (
     averagepool2d_backward,
     averagepool2d_forward,
@@ -105,6 +112,11 @@ __all__ = [
     "mean_squared_error_forward",
     "mean_update",
     "multiply",
+    "orthogonal_penalty_backward",
+    "orthogonal_penalty_forward",
+    "penalty_backward",
+    "penalty_forward",
+    "project_norms",
     "random_normal",
     "random_uniform",
     "recording",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -213,12 +214,26 @@ CASES = [
         {"dy": _array(3, 4), "mask": np.array([[0, 1, 1, 0]] * 3, "uint8")},
         batched=("dy", "mask"),
     ),
+    Case(
+        "penalty_forward",
+        partial(ops.penalty_forward, l1=0.5, l2=0.2),
+        {"x": _array(3, 4)},
+        has_out=False,  # of another dtype, and added to: tests/ops/test_penalties.py
+        batched=("x",),
+    ),
+    Case(
+        "penalty_backward",
+        partial(ops.penalty_backward, l1=0.5, l2=0.2),
+        {"x": _array(3, 4)},
+        batched=("x",),
+    ),
 ]
 
 # Public names that are no operation on arrays of one batch, with tests of their own.
 OTHERS = {
     "ACTIVATIONS", "ACTIVATION_GRADIENTS", "Buffer", "Gradient", "Parameter", "Tensor",
-    "adam_update", "clock", "is_recording", "mean_update", "random_normal", "random_uniform",
+    "adam_update", "clock", "is_recording", "mean_update", "orthogonal_penalty_backward",
+    "orthogonal_penalty_forward", "project_norms", "random_normal", "random_uniform",
     "recording", "reshape", "sgd_update",
 }  # fmt: skip
 

@@ -11,6 +11,13 @@ from cnnlite.kernels.native.elementwise import binary, unary, unary_backward
 from cnnlite.kernels.native.join import concatenate, split
 from cnnlite.kernels.native.losses import loss_weights
 from cnnlite.kernels.native.optimizers import adam_update, sgd_update
+from cnnlite.kernels.native.parameters import (
+    orthogonal_penalty_backward,
+    orthogonal_penalty_forward,
+    penalty_backward,
+    penalty_forward,
+    project_norms,
+)
 from cnnlite.kernels.native.pool import (
     averagepool2d_backward,
     averagepool2d_forward,
@@ -93,6 +100,11 @@ KERNELS = {
         dropout_backward,
         random_uniform,
         random_normal,
+        penalty_forward,
+        penalty_backward,
+        orthogonal_penalty_forward,
+        orthogonal_penalty_backward,
+        project_norms,
         sgd_update,
         adam_update,
     )

@@ -26,6 +26,11 @@ cdef extern from "cnn.h":
         cnn_kernel *random_normal
         cnn_kernel *dropout_forward
         cnn_kernel *dropout_backward
+        cnn_kernel *penalty_forward
+        cnn_kernel *penalty_backward
+        cnn_kernel *orthogonal_penalty_forward
+        cnn_kernel *orthogonal_penalty_backward
+        cnn_kernel *project_norms
         cnn_kernel *sgd_update
         cnn_kernel *adam_update
         cnn_kernel *concatenate

@@ -47,6 +47,13 @@ from cnnlite.kernels.reference.metrics import (
     weighted_mean,
 )
 from cnnlite.kernels.reference.optimizers import adam_update, sgd_update
+from cnnlite.kernels.reference.penalties import (
+    orthogonal_penalty_backward,
+    orthogonal_penalty_forward,
+    penalty_backward,
+    penalty_forward,
+    project_norms,
+)
 from cnnlite.kernels.reference.pool import (
     averagepool2d_backward,
     averagepool2d_forward,
@@ -104,6 +111,11 @@ KERNELS = {
         dropout_backward,
         random_uniform,
         random_normal,
+        penalty_forward,
+        penalty_backward,
+        orthogonal_penalty_forward,
+        orthogonal_penalty_backward,
+        project_norms,
         sgd_update,
         adam_update,
     )
