@@ -21,6 +21,7 @@ enum cnn_function { CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH };
 
 /* Each family's header: its structs, what a tile is, and its list of kernels. */
 #include "elementwise.h"
+#include "images.h"
 #include "join.h"
 #include "losses.h"
 #include "optimizers.h"
@@ -34,6 +35,7 @@ enum cnn_function { CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH };
 #define CNN_KERNELS(X)                                                                             \
     CNN_PRODUCT_KERNELS(X)                                                                         \
     CNN_POOL_KERNELS(X)                                                                            \
+    CNN_IMAGES_KERNELS(X)                                                                          \
     CNN_ELEMENTWISE_KERNELS(X)                                                                     \
     CNN_ROWS_KERNELS(X)                                                                            \
     CNN_LOSS_KERNELS(X)                                                                            \

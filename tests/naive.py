@@ -14,6 +14,14 @@ from fractions import Fraction
 
 import numpy as np
 
+from tests.naive_images import (  # noqa: F401
+    flip2d,
+    pad2d,
+    translate2d_backward,
+    translate2d_forward,
+    upsample2d_backward,
+    upsample2d_forward,
+)
 from tests.naive_penalties import (  # noqa: F401
     orthogonal_penalty_backward,
     orthogonal_penalty_forward,

@@ -24,6 +24,14 @@ from cnnlite.ops.elementwise import (
     tanh,
     tanh_backward,
 )
+from cnnlite.ops.images import (
+    flip2d,
+    pad2d,
+    translate2d_backward,
+    translate2d_forward,
+    upsample2d_backward,
+    upsample2d_forward,
+)
 from cnnlite.ops.losses import (
     binary_crossentropy_backward,
     binary_crossentropy_forward,
@@ -103,6 +111,7 @@ __all__ = [
     "conv2d_forward",
     "dropout_backward",
     "dropout_forward",
+    "flip2d",
     "is_recording",
     "loss_weights",
     "matmul",
@@ -114,6 +123,7 @@ __all__ = [
     "multiply",
     "orthogonal_penalty_backward",
     "orthogonal_penalty_forward",
+    "pad2d",
     "penalty_backward",
     "penalty_forward",
     "project_norms",
@@ -141,5 +151,9 @@ __all__ = [
     "subtract",
     "tanh",
     "tanh_backward",
+    "translate2d_backward",
+    "translate2d_forward",
+    "upsample2d_backward",
+    "upsample2d_forward",
     "weighted_mean",
 ]

@@ -199,3 +199,43 @@ def test_concatenate(rng: np.random.Generator):
     reference.split(dxs, dy, axis=1)
     for dx, x in zip(dxs, xs, strict=True):
         assert_gradient(dx, projected(lambda y: reference.concatenate(y, xs, axis=1), y, dy), x)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+def test_upsampling(interpolation: str, rng: np.random.Generator):
+    x, dy = rng.standard_normal((2, 3, 4, 2)), rng.standard_normal((2, 6, 12, 2))
+    y, dx = np.empty_like(dy), unwritten(x.shape, x.dtype)
+    params = {"size": (2, 3), "interpolation": interpolation}
+    loss = projected(lambda y: reference.upsample2d_forward(y, x, **params), y, dy)
+    reference.upsample2d_backward(dx, dy, **params)
+    assert_gradient(dx, loss, x)
+
+
+def test_padding_and_cropping(rng: np.random.Generator):
+    x, dy = rng.standard_normal((2, 3, 4, 2)), rng.standard_normal((2, 4, 5, 2))
+    y, dx = np.empty_like(dy), unwritten(x.shape, x.dtype)
+    loss = projected(lambda y: reference.pad2d(y, x, padding=((2, -1), (-1, 2))), y, dy)
+    reference.pad2d(dx, dy, padding=((-2, 1), (1, -2)))
+    assert_gradient(dx, loss, x)
+
+
+def test_flips(rng: np.random.Generator):
+    x, dy = rng.standard_normal((3, 3, 4, 2)), rng.standard_normal((3, 3, 4, 2))
+    y, dx, draws = np.empty_like(x), unwritten(x.shape, x.dtype), np.array([0.5, 0.6, 0.1])
+    loss = projected(lambda y: reference.flip2d(y, x, draws, rows=True, columns=True), y, dy)
+    reference.flip2d(dx, dy, draws, rows=True, columns=True)
+    assert_gradient(dx, loss, x)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+@pytest.mark.parametrize("fill_mode", ["constant", "nearest", "reflect", "wrap"])
+def test_translations(fill_mode: str, interpolation: str, rng: np.random.Generator):
+    x, dy = rng.standard_normal((3, 3, 4, 2)), rng.standard_normal((3, 3, 4, 2))
+    y, dx = np.empty_like(x), unwritten(x.shape, x.dtype)
+    shifts = np.array([0.3, -2.0, 1.7]), np.array([-1.4, 5.2, 0.0])
+    params = {"interpolation": interpolation, "fill_mode": fill_mode}
+    loss = projected(
+        lambda y: reference.translate2d_forward(y, x, *shifts, fill_value=2.0, **params), y, dy
+    )
+    reference.translate2d_backward(dx, dy, *shifts, **params)
+    assert_gradient(dx, loss, x)

@@ -88,6 +88,57 @@ def _loss(name: str, sparse: bool) -> list[Case]:
     ]
 
 
+def _image_cases() -> list[Case]:
+    """Return the cases of frames, enlargements, flips and shifts of (3, 4, 3, 2) images."""
+    small, large = (3, 4, 3, 2), (3, 8, 9, 2)
+    shift = {"interpolation": "bilinear", "fill_mode": "reflect"}
+    shifts = {"down": _array(3), "right": _array(3)}
+    draws = np.array([0.2, 0.7, 0.5], "float32")
+    batched = ("down", "right")
+    return [
+        Case(
+            "pad2d",
+            lambda x, **kw: ops.pad2d(x, ((1, -2), (0, 3)), **kw),
+            {"x": _array(*small)},
+            batched=("x",),
+        ),
+        Case(
+            "upsample2d_forward",
+            lambda x, **kw: ops.upsample2d_forward(x, (2, 3), "bilinear", **kw),
+            {"x": _array(*small)},
+            batched=("x",),
+            where="upsample2d",
+        ),
+        Case(
+            "upsample2d_backward",
+            lambda dy, **kw: ops.upsample2d_backward(
+                dy, (_batch(dy), *small[1:]), (2, 3), "bilinear", **kw
+            ),
+            {"dy": _array(*large)},
+            batched=("dy",),
+        ),
+        Case(
+            "flip2d",
+            lambda x, draws, **kw: ops.flip2d(x, draws, rows=True, columns=True, **kw),
+            {"x": _array(*small), "draws": draws},
+            batched=("x", "draws"),
+        ),
+        Case(
+            "translate2d_forward",
+            lambda x, down, right, **kw: ops.translate2d_forward(x, down, right, **shift, **kw),
+            {"x": _array(*small), **shifts},
+            batched=("x", *batched),
+            where="translate2d",
+        ),
+        Case(
+            "translate2d_backward",
+            lambda dy, down, right, **kw: ops.translate2d_backward(dy, down, right, **shift, **kw),
+            {"dy": _array(*small), **shifts},
+            batched=("dy", *batched),
+        ),
+    ]
+
+
 CASES = [
     *(Case(f, getattr(ops, f), {"x": _array(3, 4)}, batched=("x",)) for f in ops.ACTIVATIONS),
     *(_two(f"{f}_backward") for f in ops.ACTIVATIONS),
@@ -164,6 +215,7 @@ CASES = [
         {"dy": _array(*POOLED)},
         batched=("dy",),
     ),
+    *_image_cases(),
     *_loss("softmax_crossentropy", False),
     *_loss("sparse_softmax_crossentropy", True),
     *_loss("categorical_crossentropy", False),

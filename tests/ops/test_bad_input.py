@@ -242,6 +242,35 @@ BAD_CALLS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
         DtypeError,
         "argmax is float32",
     ),
+    # images
+    ("pad", lambda: ops.pad2d(X, 1), ShapeError, "padding.*Got 1"),
+    ("pad pair", lambda: ops.pad2d(X, (1, 1)), ShapeError, r"padding.*\(1, 1\)"),
+    ("pad 0.5", lambda: ops.pad2d(X, ((0.5, 0), (0, 0))), ShapeError, "padding.*0.5"),
+    ("crop", lambda: ops.pad2d(X, ((-4, -3), (0, 0))), ShapeError, "cuts off more"),
+    ("size 0", lambda: ops.upsample2d_forward(X, 0), ShapeError, "size.*Got 0"),
+    ("size 1.5", lambda: ops.upsample2d_forward(X, 1.5), ShapeError, "size.*Got 1.5"),
+    ("bicubic", lambda: ops.upsample2d_forward(X, 2, "bicubic"), ValueError, "'bicubic'"),
+    ("enlarged", lambda: ops.upsample2d_backward(X, X.shape, 2), ShapeError, r"\(2, 12, 12, 4\)"),
+    ("draws", lambda: ops.flip2d(X, zeros(3)), ShapeError, r"draws.*\(3,\).*\(2,\)"),
+    ("down", lambda: ops.translate2d_forward(X, zeros(1), zeros(2)), ShapeError, "down.*each"),
+    (
+        "fill_mode",
+        lambda: ops.translate2d_forward(X, zeros(2), zeros(2), fill_mode="mirror"),
+        ValueError,
+        "fill_mode.*'mirror'",
+    ),
+    (
+        "fill_value",
+        lambda: ops.translate2d_forward(X, zeros(2), zeros(2), fill_value="0"),
+        TypeError,
+        "fill_value.*'0'",
+    ),
+    (
+        "interpolation",
+        lambda: ops.translate2d_backward(X, zeros(2), zeros(2), interpolation=None),
+        ValueError,
+        "interpolation.*None",
+    ),
     # matrices and shapes
     ("matmul", lambda: ops.matmul(zeros(2, 3), zeros(2, 3)), ShapeError, "inner sizes.*3.*2"),
     (

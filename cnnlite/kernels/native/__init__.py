@@ -8,6 +8,14 @@ from cnnlite.kernels.native.conv2d import (
     conv2d_forward,
 )
 from cnnlite.kernels.native.elementwise import binary, unary, unary_backward
+from cnnlite.kernels.native.images import (
+    flip2d,
+    pad2d,
+    translate2d_backward,
+    translate2d_forward,
+    upsample2d_backward,
+    upsample2d_forward,
+)
 from cnnlite.kernels.native.join import concatenate, split
 from cnnlite.kernels.native.losses import loss_weights
 from cnnlite.kernels.native.optimizers import adam_update, sgd_update
@@ -68,6 +76,12 @@ KERNELS = {
         maxpool2d_backward,
         averagepool2d_forward,
         averagepool2d_backward,
+        pad2d,
+        upsample2d_forward,
+        upsample2d_backward,
+        flip2d,
+        translate2d_forward,
+        translate2d_backward,
         unary,
         unary_backward,
         binary,

@@ -22,6 +22,12 @@ cdef extern from "cnn.h":
         cnn_kernel *maxpool2d_backward
         cnn_kernel *averagepool2d_forward
         cnn_kernel *averagepool2d_backward
+        cnn_kernel *pad2d
+        cnn_kernel *upsample2d_forward
+        cnn_kernel *upsample2d_backward
+        cnn_kernel *flip2d
+        cnn_kernel *translate2d_forward
+        cnn_kernel *translate2d_backward
         cnn_kernel *random_uniform
         cnn_kernel *random_normal
         cnn_kernel *dropout_forward

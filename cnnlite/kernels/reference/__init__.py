@@ -20,6 +20,14 @@ from cnnlite.kernels.reference.conv2d import (
     conv2d_forward,
 )
 from cnnlite.kernels.reference.elementwise import binary, unary, unary_backward
+from cnnlite.kernels.reference.images import (
+    flip2d,
+    pad2d,
+    translate2d_backward,
+    translate2d_forward,
+    upsample2d_backward,
+    upsample2d_forward,
+)
 from cnnlite.kernels.reference.join import concatenate, split
 from cnnlite.kernels.reference.losses import (
     binary_crossentropy_backward,
@@ -80,6 +88,12 @@ KERNELS = {
         maxpool2d_backward,
         averagepool2d_forward,
         averagepool2d_backward,
+        pad2d,
+        upsample2d_forward,
+        upsample2d_backward,
+        flip2d,
+        translate2d_forward,
+        translate2d_backward,
         unary,
         unary_backward,
         binary,
