@@ -13,6 +13,7 @@ from itertools import product
 from bench.case import Case
 from bench.elements import Adam, Draw, Dropout, Elementwise, Join, LossWeights, Mean, Sgd
 from bench.images import Flip2d, Pad2d, Translate2d, Upsample2d
+from bench.losses import LOSS_EDGES, LOSS_SHARED
 from bench.penalties import Orthogonal, Penalty, PenaltyGradient, Projection
 from bench.products import BiasGradient, Matmul
 from bench.rows import Rows
@@ -30,9 +31,6 @@ WITH_WEIGHTS = (
     "sparse_softmax_crossentropy_backward",
     "categorical_crossentropy_backward",
     "sparse_categorical_crossentropy_backward",
-    "sigmoid_crossentropy_backward",
-    "binary_crossentropy_backward",
-    "mean_squared_error_backward",
 )
 ROW_OPERATIONS = (
     "softmax_forward",
@@ -47,8 +45,6 @@ FROM_LOGITS = (
     "softmax_forward",
     "softmax_crossentropy_forward",
     "sparse_softmax_crossentropy_forward",
-    "sigmoid_crossentropy_forward",
-    "sigmoid_crossentropy_backward",
 )
 LENET = (
     *((5, 5, 1, 6), (6,), (5, 5, 6, 16), (16,)),
@@ -264,6 +260,9 @@ def _row_edges() -> list[Case]:
         for operation, (rows, classes) in product(ROW_OPERATIONS, sizes)
     ]
     cases += [Rows(operation=op, rows=5, classes=10, weights=False) for op in WITH_WEIGHTS]
+    for op in (name for name in ROW_OPERATIONS if name.startswith("sparse")):
+        if "crossentropy" in op:
+            cases += [Rows(operation=op, rows=9, classes=10, ignore_class=c) for c in (-1, 3)]
     # Logits that cancel, overflow or vanish unless the largest is subtracted first.
     for operation, (scale, offset) in product(FROM_LOGITS, ((3, 1e4), (3, -1e4), (60, 0))):
         cases.append(Rows(operation=operation, rows=5, classes=10, scale=scale, offset=offset))
@@ -277,6 +276,7 @@ EDGES: list[Case] = [
     *_image_edges(),
     *_element_edges(),
     *_row_edges(),
+    *LOSS_EDGES,
     *_update_edges(),
     *_penalty_edges(),
 ]
@@ -324,6 +324,7 @@ SHARED: list[Case] = [
     Join(operation="concatenate", shapes=((900, 400), (900, 333)), axis=1),
     Join(operation="split", shapes=((900, 400), (900, 333)), axis=1),
     *(Rows(operation=operation, rows=2001, classes=110) for operation in ROW_OPERATIONS),
+    *LOSS_SHARED,
     Mean(operation="weighted_mean", rows=1_000_003),
     Mean(operation="mean_update", rows=1_000_003),
     LossWeights(rows=100_002, mask_rows=3),

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from cnnlite import ops
-from cnnlite.losses import Loss, floats
+from cnnlite.losses import Loss
+from cnnlite.losses.base import floats
 from cnnlite.ops.core import Tensor
 
 __all__ = [
@@ -135,7 +136,7 @@ class MeanSquaredError(Metric):
     default_name = "mean_squared_error"
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return ops.mean_squared_error_forward(y_pred, y_true)
+        return ops.elementwise_loss_forward(y_pred, y_true, "squared_error")
 
 
 _CLASSES = {

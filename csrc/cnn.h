@@ -19,7 +19,8 @@ typedef void cnn_kernel(const void *args, ptrdiff_t tile, void *scratch);
 /* Functions that an epilogue or unary() applies. */
 enum cnn_function { CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH };
 
-/* Each family's header: its structs, what a tile is, and its list of kernels. */
+/* Each family's header: its structs, what a tile is, and its list of kernels.
+ */
 #include "elementwise.h"
 #include "images.h"
 #include "join.h"

@@ -22,8 +22,9 @@ CNN_INLINE struct cnn_row_range cnn_tile_rows(const struct cnn_rows *a, ptrdiff_
     return (struct cnn_row_range){first, first + n < a->rows ? first + n : a->rows};
 }
 
-/* Columns k.. of row r's target, n floats before its end: read, or made from the
- * label.  Lanes past the end are 0, except that a label outside 0..K-1 gives NaN. */
+/* Columns k.. of row r's target, n floats before its end: read, or made from
+ * the label.  Lanes past the end are 0, except that a label outside 0..K-1
+ * gives NaN. */
 CNN_INLINE vf cnn_target(const struct cnn_rows *a, ptrdiff_t r, ptrdiff_t k)
 {
     if (a->labels == NULL)
@@ -34,6 +35,12 @@ CNN_INLINE vf cnn_target(const struct cnn_rows *a, ptrdiff_t r, ptrdiff_t k)
     const ptrdiff_t lane = label - k;
     const vi hot = vi_lane() == (int32_t)(lane >= 0 && lane < CNN_W ? lane : -1);
     return vf_select(hot, vf_set1(1.0f), vf_set1(0.0f));
+}
+
+/* Whether row r's label is the one to be ignored. */
+CNN_INLINE int cnn_is_ignored(const struct cnn_rows *a, ptrdiff_t r)
+{
+    return a->ignore_class != NULL && a->labels[r] == *a->ignore_class;
 }
 
 /* The factor of row r's gradient in the weighted batch mean. */
@@ -52,10 +59,27 @@ CNN_INLINE void cnn_store_gradient(float *dx, vf gradient, ptrdiff_t n, int accu
 /* The clip of probabilities before their logarithm; NaN passes. */
 #define CNN_EPSILON 1e-7
 
+CNN_INLINE vf cnn_at_least_epsilon(vf x)
+{
+    return vf_max(vf_set1((float)CNN_EPSILON), x);
+}
+
 CNN_INLINE vf cnn_clip(vf p)
 {
-    const vf low = vf_set1((float)CNN_EPSILON), high = vf_set1((float)(1.0 - CNN_EPSILON));
-    return vf_min(high, vf_max(low, p));
+    return vf_min(vf_set1((float)(1.0 - CNN_EPSILON)), cnn_at_least_epsilon(p));
+}
+
+/* Where the clip cut x off the derivative is 0, but NaN where x or target is.
+ */
+CNN_INLINE vf cnn_where_clipped(vf x, vf clipped, vf target, vf inside)
+{
+    return vf_select(clipped != x, (clipped + target) * 0.0f, inside);
+}
+
+/* The lanes past the end, n floats before it, as 0. */
+CNN_INLINE vf cnn_within(vf x, ptrdiff_t n)
+{
+    return n >= CNN_W ? x : vf_select(vi_first(n), x, vf_set1(0.0f));
 }
 
 /* The largest of a row, NaN apart. */
@@ -83,8 +107,8 @@ CNN_INLINE float cnn_exp_row(float *y, const float *x, ptrdiff_t K, float larges
 }
 
 /* A block of rows on its way to their softmax.  All its exponentials are stored
- * before the first is read again to be divided by its sum: a load just after the
- * masked store of a tail would wait for it. */
+ * before the first is read again to be divided by its sum: a load just after
+ * the masked store of a tail would wait for it. */
 struct cnn_exp_block {
     float largest[CNN_ROW_BLOCK];
     float sum[CNN_ROW_BLOCK]; /* NaN where x has NaN or +inf, or -inf alone */

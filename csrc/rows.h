@@ -1,9 +1,29 @@
-/* Operations row by row: softmax, losses, metrics; and sums down the columns. */
+/* Operations row by row: softmax, losses, metrics; and sums down the columns.
+ */
 #ifndef CNN_ROWS_H
 #define CNN_ROWS_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* Losses that one kernel computes; see the reference's ELEMENTWISE and row
+ * losses. */
+enum cnn_loss {
+    CNN_SQUARED_ERROR,
+    CNN_ABSOLUTE_ERROR,
+    CNN_ABSOLUTE_PERCENTAGE_ERROR,
+    CNN_SQUARED_LOGARITHMIC_ERROR,
+    CNN_HUBER,
+    CNN_LOG_COSH,
+    CNN_HINGE,
+    CNN_SQUARED_HINGE,
+    CNN_POISSON,
+    CNN_KL_DIVERGENCE,
+    CNN_BINARY_CROSSENTROPY,
+    CNN_SIGMOID_CROSSENTROPY,
+    CNN_CATEGORICAL_HINGE,
+    CNN_COSINE_SIMILARITY,
+};
 
 /* Softmax, losses and accuracies.  Tile i is the rows [i * n, (i + 1) * n) with
  * n = cnn_rows_per_tile(K).  A kernel reads the members that its reference
@@ -17,8 +37,11 @@ struct cnn_rows {
     const int32_t *labels; /* (rows,), or NULL; outside 0..K-1: a row of NaN */
     const float *weights;  /* (rows,), or NULL: ones */
     ptrdiff_t rows, K;
-    float threshold; /* binary_accuracy */
-    int accumulate;  /* a gradient adds to y */
+    const int32_t *ignore_class; /* a row of this label has loss and gradient 0; or NULL */
+    enum cnn_loss function;      /* elementwise and row losses */
+    float delta;                 /* of the Huber loss */
+    float threshold;             /* binary_accuracy */
+    int accumulate;              /* a gradient adds to y */
 };
 
 /* Rows whose logarithms are taken together, in one vector or a few. */
@@ -39,12 +62,13 @@ static inline ptrdiff_t cnn_row_tiles(ptrdiff_t rows, ptrdiff_t K)
 
 /* bias_gradient: db = sum over rows of dy, in two passes.
  *
- * So that a few columns fill the vectors, several rows are read as one line: with
- * fold = CNN_LINE / F rows (1 if F is larger) dy is seen as (rows / fold,
+ * So that a few columns fill the vectors, several rows are read as one line:
+ * with fold = CNN_LINE / F rows (1 if F is larger) dy is seen as (rows / fold,
  * fold * F), the last line perhaps shorter.  Its lines are cut into slices of
  * CNN_SLICE and its columns into blocks of CNN_LINE; tile i is the slice
  * i / blocks of the block i % blocks.  With one slice the tiles write db;
- * otherwise they write partial, which bias_gradient_sum (one tile) then adds up.
+ * otherwise they write partial, which bias_gradient_sum (one tile) then adds
+ * up.
  */
 enum { CNN_LINE = 128, CNN_SLICE = 128 };
 
@@ -73,7 +97,8 @@ static inline ptrdiff_t cnn_bias_blocks(ptrdiff_t F)
     return (F + CNN_LINE - 1) / CNN_LINE;
 }
 
-/* weighted_mean and mean_update; one tile, for a batch has but thousands of rows. */
+/* weighted_mean and mean_update; one tile, for a batch has but thousands of
+ * rows. */
 struct cnn_mean {
     float *y;             /* (1,), weighted_mean's output */
     double *state;        /* (2,), updated by mean_update */
@@ -91,12 +116,10 @@ struct cnn_mean {
     X(categorical_crossentropy_forward)                                                            \
     X(sparse_categorical_crossentropy_forward)                                                     \
     X(categorical_crossentropy_backward)                                                           \
-    X(sigmoid_crossentropy_forward)                                                                \
-    X(sigmoid_crossentropy_backward)                                                               \
-    X(binary_crossentropy_forward)                                                                 \
-    X(binary_crossentropy_backward)                                                                \
-    X(mean_squared_error_forward)                                                                  \
-    X(mean_squared_error_backward)                                                                 \
+    X(elementwise_loss_forward)                                                                    \
+    X(elementwise_loss_backward)                                                                   \
+    X(row_loss_forward)                                                                            \
+    X(row_loss_backward)                                                                           \
     X(sparse_categorical_accuracy)                                                                 \
     X(categorical_accuracy)                                                                        \
     X(binary_accuracy)                                                                             \

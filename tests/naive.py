@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from fractions import Fraction
 
 import numpy as np
 
@@ -21,6 +20,31 @@ from tests.naive_images import (  # noqa: F401
     translate2d_forward,
     upsample2d_backward,
     upsample2d_forward,
+)
+from tests.naive_losses import (  # noqa: F401 - the tests find each operation's loops here
+    binary_accuracy,
+    categorical_accuracy,
+    categorical_crossentropy_backward,
+    categorical_crossentropy_forward,
+    elementwise_loss_backward,
+    elementwise_loss_forward,
+    label_mask,
+    loss_weights,
+    map_targets,
+    mean_update,
+    row_loss_backward,
+    row_loss_forward,
+    softmax_backward,
+    softmax_crossentropy_backward,
+    softmax_crossentropy_forward,
+    softmax_forward,
+    sparse_backward,
+    sparse_categorical_accuracy,
+    sparse_categorical_crossentropy_backward,
+    sparse_categorical_crossentropy_forward,
+    sparse_softmax_crossentropy_backward,
+    sparse_softmax_crossentropy_forward,
+    weighted_mean,
 )
 from tests.naive_penalties import (  # noqa: F401
     orthogonal_penalty_backward,
@@ -213,231 +237,6 @@ def split(dxs, dy, *, axis, accumulate=False):
         for i in np.ndindex(dx.shape):
             store(dx, i, dy[(*i[:axis], i[axis] + start, *i[axis + 1 :])], accumulate)
         start += dx.shape[axis]
-
-
-# Softmax and losses
-
-
-def softmax(row):
-    if any(math.isnan(z) for z in row):
-        return [NAN] * len(row)
-    largest = max(row)
-    if math.isinf(largest):
-        return [NAN] * len(row)
-    powers = [exp(z - largest) for z in row]
-    return [e / sum(powers) for e in powers]
-
-
-def log_softmax(row):
-    """z_k - log sum_j exp z_j, exact where exp z_k alone would vanish."""
-    if any(math.isnan(p) for p in softmax(row)):
-        return [NAN] * len(row)
-    largest = max(row)
-    return [z - largest - log(sum(exp(v - largest) for v in row)) for z in row]
-
-
-def softmax_forward(y, x):
-    for r in range(len(x)):
-        y[r] = softmax([float(v) for v in x[r]])
-
-
-def softmax_backward(dx, dy, y, *, accumulate=False):
-    # The Jacobian of softmax: dy_k / dx_j = y_k (delta_kj - y_j).
-    for r, k in np.ndindex(dy.shape):
-        gradient = sum(
-            dy[r, j] * y[r, j] * ((1.0 if j == k else 0.0) - y[r, k]) for j in range(dy.shape[1])
-        )
-        store(dx, (r, k), gradient, accumulate)
-
-
-def one_hot(labels, classes):
-    rows = []
-    for label in labels:
-        inside = 0 <= label < classes
-        rows.append([float(k == label) if inside else NAN for k in range(classes)])
-    return np.array(rows).reshape(len(labels), classes)
-
-
-def scaled(weights, r, rows):
-    """The factor of row r in the batch mean."""
-    return (1.0 if weights is None else float(weights[r])) / rows
-
-
-def times(t, value):
-    """t * value, where a class of probability 0 counts for nothing."""
-    return 0.0 if t == 0 else t * value
-
-
-def softmax_crossentropy_forward(loss, p, x, target):
-    softmax_forward(p, x)
-    for r in range(len(x)):
-        logs = log_softmax([float(v) for v in x[r]])
-        loss[r] = -sum(times(float(t), v) for t, v in zip(target[r], logs, strict=True))
-        if math.isnan(logs[0]):
-            loss[r] = NAN
-
-
-def softmax_crossentropy_backward(dx, p, target, weights, *, accumulate=False):
-    for r, k in np.ndindex(p.shape):
-        # d(-sum_j t_j log p_j) / dx_k = -sum_j t_j (delta_jk - p_k)
-        gradient = -sum(
-            target[r, j] * ((1.0 if j == k else 0.0) - p[r, k]) for j in range(p.shape[1])
-        )
-        store(dx, (r, k), gradient * scaled(weights, r, len(p)), accumulate)
-
-
-def sparse_softmax_crossentropy_forward(loss, p, x, labels):
-    softmax_crossentropy_forward(loss, p, x, one_hot(labels, x.shape[1]))
-
-
-def sparse_softmax_crossentropy_backward(dx, p, labels, weights, *, accumulate=False):
-    softmax_crossentropy_backward(
-        dx, p, one_hot(labels, p.shape[1]), weights, accumulate=accumulate
-    )
-
-
-LOW, HIGH = 1e-7, 1 - 1e-7  # Keras clips probabilities to this interval
-
-
-def clip(p: float) -> float:
-    return p if math.isnan(p) else min(max(p, LOW), HIGH)
-
-
-def clip_derivative(p: float) -> float:
-    return p if math.isnan(p) else float(LOW <= p <= HIGH)
-
-
-def categorical_crossentropy_forward(loss, p, target):
-    for r in range(len(p)):
-        loss[r] = -sum(float(target[r, k]) * log(clip(float(p[r, k]))) for k in range(p.shape[1]))
-
-
-def categorical_crossentropy_backward(dp, p, target, weights, *, accumulate=False):
-    for r, k in np.ndindex(p.shape):
-        q = float(p[r, k])
-        gradient = -float(target[r, k]) / clip(q) * clip_derivative(q)
-        store(dp, (r, k), gradient * scaled(weights, r, len(p)), accumulate)
-
-
-def sparse_categorical_crossentropy_forward(loss, p, labels):
-    categorical_crossentropy_forward(loss, p, one_hot(labels, p.shape[1]))
-
-
-def sparse_categorical_crossentropy_backward(dp, p, labels, weights, *, accumulate=False):
-    categorical_crossentropy_backward(
-        dp, p, one_hot(labels, p.shape[1]), weights, accumulate=accumulate
-    )
-
-
-def row_means(values):
-    """Return the mean of every row of a dict {(row, column): value}."""
-    rows: dict[int, list[float]] = {}
-    for (r, _), value in values.items():
-        rows.setdefault(r, []).append(value)
-    return {r: sum(row) / len(row) for r, row in rows.items()}
-
-
-def sigmoid_crossentropy_forward(loss, x, target):
-    each = {}
-    for i in np.ndindex(x.shape):
-        z, t = float(x[i]), float(target[i])
-        each[i] = (z if math.isnan(z) else max(z, 0.0)) - z * t + math.log1p(exp(-abs(z)))
-    for r, mean in row_means(each).items():
-        loss[r] = mean
-
-
-def sigmoid_crossentropy_backward(dx, x, target, weights, *, accumulate=False):
-    for r, k in np.ndindex(x.shape):
-        gradient = (sigmoid(float(x[r, k])) - target[r, k]) / x.shape[1]
-        store(dx, (r, k), gradient * scaled(weights, r, len(x)), accumulate)
-
-
-def binary_crossentropy_forward(loss, p, target):
-    each = {}
-    for i in np.ndindex(p.shape):
-        q, t = clip(float(p[i])), float(target[i])
-        each[i] = -(t * log(q) + (1 - t) * math.log1p(-q))
-    for r, mean in row_means(each).items():
-        loss[r] = mean
-
-
-def binary_crossentropy_backward(dp, p, target, weights, *, accumulate=False):
-    for r, k in np.ndindex(p.shape):
-        inside, q, t = clip_derivative(float(p[r, k])), clip(float(p[r, k])), float(target[r, k])
-        gradient = q + t  # NaN if one of them is
-        if not math.isnan(gradient):  # in fractions, as the difference cancels
-            one, q_, t_ = Fraction(1), Fraction(q), Fraction(t)
-            gradient = float((one - t_) / (one - q_) - t_ / q_) * inside / p.shape[1]
-        store(dp, (r, k), gradient * scaled(weights, r, len(p)), accumulate)
-
-
-def mean_squared_error_forward(loss, x, target):
-    each = {i: (float(x[i]) - float(target[i])) ** 2 for i in np.ndindex(x.shape)}
-    for r, mean in row_means(each).items():
-        loss[r] = mean
-
-
-def mean_squared_error_backward(dx, x, target, weights, *, accumulate=False):
-    for r, k in np.ndindex(x.shape):
-        gradient = 2 * (float(x[r, k]) - float(target[r, k])) / x.shape[1]
-        store(dx, (r, k), gradient * scaled(weights, r, len(x)), accumulate)
-
-
-def loss_weights(y, weights, mask, *, reduction, scale):
-    # Keras's apply_mask and reduce_values, with the division by all rows taken out.
-    rows = len(y)
-    each = [
-        1.0 if weights is None else float(weights[r * len(weights) // rows]) for r in range(rows)
-    ]
-    used = [1.0 if mask is None else float(mask[r * len(mask) // rows] != 0) for r in range(rows)]
-    if reduction == "sum_over_batch_size":
-        divisor = sum(used)
-    elif reduction == "mean_with_sample_weight":
-        divisor = sum(w * u for w, u in zip(each, used, strict=True))
-    else:
-        divisor = 1.0
-    for r in range(rows):
-        y[r] = each[r] * used[r] * (rows / divisor if divisor else 0.0) * scale
-
-
-# Metrics
-
-
-def weighted_mean(y, values, weights):
-    total = sum(float(v) * scaled(weights, r, 1) for r, v in enumerate(values))
-    y[0] = total / len(values) if len(values) else 0.0
-
-
-def mean_update(state, values, weights, *, count_rows=False):
-    for r, v in enumerate(values):
-        weight = scaled(weights, r, 1)
-        state[0] += weight * float(v)
-        state[1] += 1.0 if count_rows else weight
-
-
-def first_maximum(row):
-    return next(k for k, v in enumerate(row) if v == max(row))
-
-
-def sparse_categorical_accuracy(matches, p, labels):
-    for r, row in enumerate(p.tolist()):
-        invalid = any(math.isnan(v) for v in row)
-        matches[r] = 0.0 if invalid else float(first_maximum(row) == labels[r])
-
-
-def categorical_accuracy(matches, p, target):
-    for r, (row, wanted) in enumerate(zip(p.tolist(), target.tolist(), strict=True)):
-        invalid = any(math.isnan(v) for v in row + wanted)
-        matches[r] = 0.0 if invalid else float(first_maximum(row) == first_maximum(wanted))
-
-
-def binary_accuracy(matches, p, target, *, threshold):
-    for r, (row, wanted) in enumerate(zip(p.tolist(), target.tolist(), strict=True)):
-        hits = [
-            (v > threshold) == (t > threshold) and not math.isnan(v)
-            for v, t in zip(row, wanted, strict=True)
-        ]
-        matches[r] = sum(hits) / len(hits)
 
 
 # Random numbers (Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3)

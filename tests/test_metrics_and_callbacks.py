@@ -9,6 +9,7 @@ import pytest
 
 from cnnlite import losses, metrics
 from cnnlite.callbacks import Callback, CallbackList
+from cnnlite.losses.base import floats
 
 P = np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0], [0.3, 0.3, 0.4], [np.nan, 0.9, 0.1]], "float32")
 LABELS = np.array([1, 1, 2, 1])
@@ -57,9 +58,9 @@ def test_unknown_metrics(identifier: Any, match: str):
 
 def test_lists_given_to_losses_and_metrics_are_float32():
     """Python numbers mean the working type, float32, as everywhere else."""
-    assert losses.floats([[0.5]]).dtype == np.float32
-    assert losses.floats(np.array([[0.5]])).dtype == np.float64
-    assert losses.floats(np.array([[1]])).dtype == np.float32
+    assert floats([[0.5]]).dtype == np.float32
+    assert floats(np.array([[0.5]])).dtype == np.float64
+    assert floats(np.array([[1]])).dtype == np.float32
 
 
 def test_batch_logs_are_gathered_only_for_those_who_listen():

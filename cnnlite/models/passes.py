@@ -23,8 +23,8 @@ IN_PLACE = {
     "softmax_backward": (0,),
     "softmax_crossentropy_backward": (0,),
     "sparse_softmax_crossentropy_backward": (0,),
-    "sigmoid_crossentropy_backward": (0,),
-    "mean_squared_error_backward": (0,),
+    "elementwise_loss_backward": (0,),
+    "map_targets": (0,),
     "dropout_forward": (0,),
     "dropout_backward": (0,),
 }
@@ -63,6 +63,7 @@ def fuse_softmax_crossentropy(steps: list[Step], kept: set[Buffer]) -> None:
         if second.name == "softmax_backward" and second.inputs[1].base is p:
             second.name = _FUSED_CROSSENTROPY[first.name]
             second.inputs = first.inputs
+            second.params = {**first.params, "accumulate": second.params["accumulate"]}
             steps.remove(first)
 
 

@@ -48,7 +48,7 @@ def checked_labels(labels: Any, x: Tensor, where: str) -> Tensor:
     return view(labels, (labels.size,))
 
 
-def _weights(weights: Any, x: Tensor, where: str) -> Tensor | None:
+def checked_weights(weights: Any, x: Tensor, where: str) -> Tensor | None:
     if weights is None:
         return None
     weights = tensor(weights, f"{where}: weights", dtype=x.dtype)
@@ -60,239 +60,222 @@ def _weights(weights: Any, x: Tensor, where: str) -> Tensor | None:
     return view(weights, (weights.size,))
 
 
-def _forward(name: str, x: Any, target: Any, sparse: bool, keep: bool, out: Any) -> Any:
+def loss_forward(
+    name: str,
+    x: Any,
+    target: Any,
+    out: Any,
+    check: Any = checked_target,
+    keep: bool = False,
+    **params: Any,
+) -> Any:
+    """Run a loss's forward kernel; with ``keep`` it gives the probabilities too."""
     where = name.removesuffix("_forward")
     x = checked_prediction(x, where)
-    target = (checked_labels if sparse else checked_target)(target, x, where)
+    target = check(target, x, where)
     loss = Output(out, x.shape[:-1], x.dtype, where, reads=(x, target))
     flat = view(loss.array, (loss.array.size,))
     if not keep:
-        run(name, x.dtype, (flat,), (rows_of(x), target))
+        run(name, x.dtype, (flat,), (rows_of(x), target), **params)
         return loss.deliver()
     p = Output(None, x.shape, x.dtype, where).array
-    run(name, x.dtype, (flat, rows_of(p)), (rows_of(x), target))
+    run(name, x.dtype, (flat, rows_of(p)), (rows_of(x), target), **params)
     return loss.deliver(), p
 
 
-def _backward(name: str, x: Any, target: Any, weights: Any, sparse: bool, out: Any) -> Tensor:
+def loss_backward(
+    name: str,
+    x: Any,
+    target: Any,
+    weights: Any,
+    out: Any,
+    check: Any = checked_target,
+    **params: Any,
+) -> Tensor:
+    """Run a loss's backward kernel."""
     x = checked_prediction(x, name)
-    target = (checked_labels if sparse else checked_target)(target, x, name)
-    weights = _weights(weights, x, name)
+    target = check(target, x, name)
+    weights = checked_weights(weights, x, name)
     dx = Output(out, x.shape, x.dtype, name, reads=(x, target, weights), adds=True)
     inputs = (rows_of(x), target, weights)
-    run(name, x.dtype, (rows_of(dx.array),), inputs, accumulate=dx.accumulate)
+    run(name, x.dtype, (rows_of(dx.array),), inputs, **params, accumulate=dx.accumulate)
     return dx.deliver()
 
 
-def softmax_crossentropy_forward(x: Any, target: Any, *, out: Any = None) -> tuple[Tensor, Tensor]:
-    """Softmax and cross-entropy of logits in one pass.
+ELEMENTWISE_LOSSES = (
+    "squared_error",
+    "absolute_error",
+    "absolute_percentage_error",
+    "squared_logarithmic_error",
+    "huber",
+    "log_cosh",
+    "hinge",
+    "squared_hinge",
+    "poisson",
+    "kl_divergence",
+    "binary_crossentropy",
+    "sigmoid_crossentropy",
+)
+ROW_LOSSES = ("categorical_hinge", "cosine_similarity")
+
+
+def _checked_function(function: Any, known: tuple[str, ...], where: str) -> str:
+    if function not in known:
+        raise ValueError(
+            f"{where}: no such function. Got {function!r}. Choose one of {', '.join(known)}."
+        )
+    return function
+
+
+def checked_number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{where} must be a number. Got {value!r}.")
+    return float(value)
+
+
+def elementwise_loss_forward(
+    prediction: Any, target: Any, function: str, *, delta: float = 1.0, out: Any = None
+) -> Tensor:
+    """Mean over the last axis of a function of prediction and target.
 
     Parameters
     ----------
-    x : (..., K) array
-        Logits.
-    target : (..., K) array
-        Probabilities.
-
-    Returns
-    -------
-    loss : (...) array
-    p : (..., K) array
-        The softmax, for :func:`softmax_crossentropy_backward`.
+    prediction, target : (..., K) array
+    function : str
+        One of ``squared_error``, ``absolute_error``, ``absolute_percentage_error``,
+        ``squared_logarithmic_error``, ``huber``, ``log_cosh``, ``hinge``,
+        ``squared_hinge``, ``poisson``, ``kl_divergence`` (a sum, no mean),
+        ``binary_crossentropy``, ``sigmoid_crossentropy`` (the same of logits).
+    delta : float
+        Where Huber's loss turns from square to linear.
 
     Examples
     --------
     >>> from cnnlite import ops
-    >>> loss, p = ops.softmax_crossentropy_forward([[0.0, 0.0]], [[1.0, 0.0]])
-    >>> round(float(loss[0]), 4)
-    0.6931
-    """
-    return _forward("softmax_crossentropy_forward", x, target, False, True, out)
-
-
-def softmax_crossentropy_backward(
-    p: Any, target: Any, weights: Any = None, *, out: Any = None
-) -> Tensor:
-    """Gradient to the logits: ``(p sum(target) - target) weights / rows``.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.softmax_crossentropy_backward([[0.5, 0.5]], [[1.0, 0.0]])
-    array([[-0.5,  0.5]], dtype=float32)
-    """
-    return _backward("softmax_crossentropy_backward", p, target, weights, False, out)
-
-
-def sparse_softmax_crossentropy_forward(
-    x: Any, labels: Any, *, out: Any = None
-) -> tuple[Tensor, Tensor]:
-    """Softmax and cross-entropy of logits against class numbers, in one pass.
-
-    Parameters
-    ----------
-    x : (..., K) array
-        Logits.
-    labels : (...) integers
-        0..K-1; any other gives NaN.
-
-    Returns
-    -------
-    loss : (...) array
-    p : (..., K) array
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> loss, p = ops.sparse_softmax_crossentropy_forward([[0.0, 0.0]], [0])
-    >>> p
-    array([[0.5, 0.5]], dtype=float32)
-    """
-    return _forward("sparse_softmax_crossentropy_forward", x, labels, True, True, out)
-
-
-def sparse_softmax_crossentropy_backward(
-    p: Any, labels: Any, weights: Any = None, *, out: Any = None
-) -> Tensor:
-    """Gradient to the logits: ``(p - one_hot(labels)) weights / rows``.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.sparse_softmax_crossentropy_backward([[0.5, 0.5]], [0])
-    array([[-0.5,  0.5]], dtype=float32)
-    """
-    return _backward("sparse_softmax_crossentropy_backward", p, labels, weights, True, out)
-
-
-def categorical_crossentropy_forward(p: Any, target: Any, *, out: Any = None) -> Tensor:
-    """Cross-entropy of probabilities, clipped to [1e-7, 1 - 1e-7]: ``-sum t log p``.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> round(float(ops.categorical_crossentropy_forward([[0.5, 0.5]], [[1.0, 0.0]])[0]), 4)
-    0.6931
-    """
-    return _forward("categorical_crossentropy_forward", p, target, False, False, out)
-
-
-def categorical_crossentropy_backward(
-    p: Any, target: Any, weights: Any = None, *, out: Any = None
-) -> Tensor:
-    """Gradient to the probabilities: ``-target / p weights / rows`` inside the clip.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.categorical_crossentropy_backward([[0.5, 0.5]], [[1.0, 0.0]])
-    array([[-2., -0.]], dtype=float32)
-    """
-    return _backward("categorical_crossentropy_backward", p, target, weights, False, out)
-
-
-def sparse_categorical_crossentropy_forward(p: Any, labels: Any, *, out: Any = None) -> Tensor:
-    """Cross-entropy of clipped probabilities against class numbers: ``-log p_label``.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> round(float(ops.sparse_categorical_crossentropy_forward([[0.5, 0.5]], [1])[0]), 4)
-    0.6931
-    """
-    return _forward("sparse_categorical_crossentropy_forward", p, labels, True, False, out)
-
-
-def sparse_categorical_crossentropy_backward(
-    p: Any, labels: Any, weights: Any = None, *, out: Any = None
-) -> Tensor:
-    """Gradient to the probabilities: ``-1 / p weights / rows`` at the label.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> abs(ops.sparse_categorical_crossentropy_backward([[0.5, 0.5]], [1]))
-    array([[0., 2.]], dtype=float32)
-    """
-    return _backward("sparse_categorical_crossentropy_backward", p, labels, weights, True, out)
-
-
-def sigmoid_crossentropy_forward(x: Any, target: Any, *, out: Any = None) -> Tensor:
-    """Binary cross-entropy of logits, mean over the last axis.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> round(float(ops.sigmoid_crossentropy_forward([[0.0]], [[1.0]])[0]), 4)
-    0.6931
-    """
-    return _forward("sigmoid_crossentropy_forward", x, target, False, False, out)
-
-
-def sigmoid_crossentropy_backward(
-    x: Any, target: Any, weights: Any = None, *, out: Any = None
-) -> Tensor:
-    """Gradient to the logits: ``(sigmoid(x) - t) / K weights / rows``.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.sigmoid_crossentropy_backward([[0.0]], [[1.0]])
-    array([[-0.5]], dtype=float32)
-    """
-    return _backward("sigmoid_crossentropy_backward", x, target, weights, False, out)
-
-
-def binary_crossentropy_forward(p: Any, target: Any, *, out: Any = None) -> Tensor:
-    """Binary cross-entropy of probabilities, clipped, mean over the last axis.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> round(float(ops.binary_crossentropy_forward([[0.5]], [[1.0]])[0]), 4)
-    0.6931
-    """
-    return _forward("binary_crossentropy_forward", p, target, False, False, out)
-
-
-def binary_crossentropy_backward(
-    p: Any, target: Any, weights: Any = None, *, out: Any = None
-) -> Tensor:
-    """Gradient to the probabilities: ``(p - t) / (p (1 - p)) / K weights / rows``.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.binary_crossentropy_backward([[0.5]], [[1.0]])
-    array([[-2.]], dtype=float32)
-    """
-    return _backward("binary_crossentropy_backward", p, target, weights, False, out)
-
-
-def mean_squared_error_forward(x: Any, target: Any, *, out: Any = None) -> Tensor:
-    """Mean over the last axis of ``(x - t)^2``.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.mean_squared_error_forward([[1.0, 3.0]], [[0.0, 0.0]])
+    >>> ops.elementwise_loss_forward([[1.0, 3.0]], [[0.0, 0.0]], "squared_error")
     array([5.], dtype=float32)
     """
-    return _forward("mean_squared_error_forward", x, target, False, False, out)
+    name = "elementwise_loss_forward"
+    function = _checked_function(function, ELEMENTWISE_LOSSES, "elementwise_loss")
+    delta = checked_number(delta, "elementwise_loss: delta")
+    return loss_forward(name, prediction, target, out, function=function, delta=delta)
 
 
-def mean_squared_error_backward(
-    x: Any, target: Any, weights: Any = None, *, out: Any = None
+def elementwise_loss_backward(
+    prediction: Any,
+    target: Any,
+    function: str,
+    weights: Any = None,
+    *,
+    delta: float = 1.0,
+    out: Any = None,
 ) -> Tensor:
-    """Gradient: ``2 (x - t) / K weights / rows``.
+    """Gradient to the prediction: the function's derivative / K, times ``weights / rows``.
 
     Examples
     --------
     >>> from cnnlite import ops
-    >>> ops.mean_squared_error_backward([[1.0, 3.0]], [[0.0, 0.0]])
+    >>> ops.elementwise_loss_backward([[1.0, 3.0]], [[0.0, 0.0]], "squared_error")
     array([[1., 3.]], dtype=float32)
     """
-    return _backward("mean_squared_error_backward", x, target, weights, False, out)
+    name = "elementwise_loss_backward"
+    function = _checked_function(function, ELEMENTWISE_LOSSES, name)
+    delta = checked_number(delta, f"{name}: delta")
+    return loss_backward(name, prediction, target, weights, out, function=function, delta=delta)
+
+
+def _with_classes(x: Any, where: str) -> Tensor:
+    x = checked_prediction(x, where)
+    if x.shape[-1] < 1:
+        raise ShapeError(f"{where}: prediction has no classes. Got {x.shape}.")
+    return x
+
+
+def row_loss_forward(prediction: Any, target: Any, function: str, *, out: Any = None) -> Tensor:
+    """A loss of every row: ``categorical_hinge`` or ``cosine_similarity`` (negated).
+
+    Examples
+    --------
+    >>> from cnnlite import ops
+    >>> ops.row_loss_forward([[3.0, 4.0]], [[1.0, 0.0]], "cosine_similarity")
+    array([-0.6], dtype=float32)
+    """
+    function = _checked_function(function, ROW_LOSSES, "row_loss")
+    x = _with_classes(prediction, "row_loss")
+    return loss_forward("row_loss_forward", x, target, out, function=function)
+
+
+def row_loss_backward(
+    prediction: Any, target: Any, function: str, weights: Any = None, *, out: Any = None
+) -> Tensor:
+    """Gradient of :func:`row_loss_forward`, times ``weights / rows``.
+
+    Examples
+    --------
+    >>> from cnnlite import ops
+    >>> ops.row_loss_backward([[0.5, 1.0]], [[1.0, 0.0]], "categorical_hinge")
+    array([[-1.,  1.]], dtype=float32)
+    """
+    function = _checked_function(function, ROW_LOSSES, "row_loss_backward")
+    x = _with_classes(prediction, "row_loss_backward")
+    return loss_backward("row_loss_backward", x, target, weights, out, function=function)
+
+
+def map_targets(
+    target: Any, scale: float, shift: float, *, only_binary: bool = False, out: Any = None
+) -> Tensor:
+    """``scale target + shift``: smoothed labels, and the signs that a hinge takes.
+
+    With ``only_binary``, targets that are not all 0 or 1 stay as they are.
+
+    Examples
+    --------
+    >>> from cnnlite import ops
+    >>> ops.map_targets([0.0, 1.0], 2, -1, only_binary=True)
+    array([-1.,  1.], dtype=float32)
+    """
+    where = "map_targets"
+    target = tensor(target, f"{where}: target")
+    scale = checked_number(scale, f"{where}: scale")
+    shift = checked_number(shift, f"{where}: shift")
+    y = Output(out, target.shape, target.dtype, where, alias=(target,))
+    flat, source = (view(a, (a.size,)) for a in (y.array, target))
+    params = {"scale": scale, "shift": shift, "only_binary": bool(only_binary)}
+    run(where, target.dtype, (flat,), (source,), **params)
+    return y.deliver()
+
+
+def label_mask(labels: Any, ignore_class: int, mask: Any = None, *, dtype: Any = None) -> Tensor:
+    """1 where the label is not ``ignore_class`` and the mask is not 0, as uint8.
+
+    Parameters
+    ----------
+    labels : (...) integers
+    ignore_class : int
+    mask : (...) integers, optional
+    dtype : dtype, optional
+        Of the losses that the mask is for: it chooses the kernel.
+
+    Examples
+    --------
+    >>> from cnnlite import ops
+    >>> ops.label_mask([0, -1, 2], -1)
+    array([1, 0, 1], dtype=uint8)
+    """
+    where = "label_mask"
+    labels = tensor(labels, f"{where}: labels", dtype=np.int32, integer=True)
+    if mask is not None:
+        mask = tensor(mask, f"{where}: mask", dtype=np.uint8, integer=True)
+        if mask.shape != labels.shape:
+            raise ShapeError(
+                f"{where}: labels and mask differ in shape. Got {labels.shape} and {mask.shape}."
+            )
+        mask = view(mask, (mask.size,))
+    y = Output(None, labels.shape, np.dtype(np.uint8), where, reads=(labels, mask))
+    flat = view(y.array, (y.array.size,))
+    inputs = (view(labels, (labels.size,)), mask)
+    run(where, np.dtype(dtype or np.float32), (flat,), inputs, ignore_class=int(ignore_class))
+    return y.deliver()
 
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
@@ -341,8 +324,6 @@ def loss_weights(
             f"{where}: no such reduction to a number. Got {reduction!r}. "
             f"Choose one of {', '.join(REDUCTIONS)}."
         )
-    if not isinstance(scale, numbers.Real):
-        raise TypeError(f"{where}: scale must be a number. Got {scale!r}.")
     if weights is not None:
         weights = _leading(tensor(weights, f"{where}: weights", dtype=dtype), shape, "weights")
         dtype = weights.dtype
@@ -355,7 +336,7 @@ def loss_weights(
         (view(y.array, (y.array.size,)),),
         (weights, mask),
         reduction="sum_over_batch_size" if reduction == "mean" else reduction,
-        scale=float(scale),
+        scale=checked_number(scale, f"{where}: scale"),
     )
     return y.deliver()
 

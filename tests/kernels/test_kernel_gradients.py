@@ -12,6 +12,7 @@ from bench.elements import clock
 from bench.rows import WITH_LABELS, softmax
 from bench.windows import output_size, same
 from cnnlite.kernels import reference
+from cnnlite.kernels.reference.losses import ELEMENTWISE
 
 Loss = Callable[[], float]
 
@@ -74,9 +75,9 @@ def test_softmax(rng: np.random.Generator):
         "sparse_softmax_crossentropy",
         "categorical_crossentropy",
         "sparse_categorical_crossentropy",
-        "sigmoid_crossentropy",
-        "binary_crossentropy",
-        "mean_squared_error",
+        *ELEMENTWISE,
+        "categorical_hinge",
+        "cosine_similarity",
     ],
 )
 def test_loss(name: str, weighted: bool, rng: np.random.Generator):
@@ -89,20 +90,26 @@ def test_loss(name: str, weighted: bool, rng: np.random.Generator):
     x = rng.standard_normal((rows, classes))
     if name in ("categorical_crossentropy", "sparse_categorical_crossentropy"):
         x = softmax(x)
-    if name == "binary_crossentropy":
+        x *= 1.5  # probabilities are divided by their sum
+    if name in ("binary_crossentropy", "kl_divergence", "poisson"):
         x = rng.uniform(0.1, 0.9, (rows, classes))
     each, p, mean = np.empty(rows), np.empty((rows, classes)), np.empty(1)
     outputs = [each, p] if "softmax" in name else [each]
+    family, params = name, {}
+    if name in ELEMENTWISE:
+        family, params = "elementwise_loss", {"function": name, "delta": 0.7}
+    elif f"{name}_forward" not in reference.KERNELS:
+        family, params = "row_loss", {"function": name}
 
     def loss() -> float:
-        getattr(reference, f"{name}_forward")(*outputs, x, target)
+        getattr(reference, f"{family}_forward")(*outputs, x, target, **params)
         reference.weighted_mean(mean, each, weights)
         return float(mean[0])
 
     loss()
     kept = p.copy() if "softmax" in name else x
     dx = unwritten(x.shape, x.dtype)
-    getattr(reference, f"{name}_backward")(dx, kept, target, weights)
+    getattr(reference, f"{family}_backward")(dx, kept, target, weights, **params)
     assert_gradient(dx, loss, x)
 
 

@@ -120,28 +120,48 @@ def test_probabilities_are_clipped(dtype: str):
     reference.categorical_crossentropy_backward(dp, p, target, None)
     assert dp.tolist() == [[0, 0], [0, 0]]
 
-    reference.binary_crossentropy_forward(loss, p, np.array([[1, 0], [0, 1]], dtype))
+    binary = {"function": "binary_crossentropy", "delta": 1.0}
+    reference.elementwise_loss_forward(loss, p, np.array([[1, 0], [0, 1]], dtype), **binary)
     wrong = -(np.log(low) + np.log1p(-high)) / 2  # one value at each bound
     np.testing.assert_array_max_ulp(loss, np.array([wrong, wrong], dtype), 2)
-    reference.binary_crossentropy_backward(dp, p, target, None)
+    reference.elementwise_loss_backward(dp, p, target, None, **binary)
     assert dp.tolist() == [[0, 0], [0, 0]]
 
 
 @in_both_dtypes
 def test_clip_bounds_belong_to_the_inside(dtype: str):
-    p = np.array([[1e-7, 1 - 1e-7]], dtype)
+    p = np.array([[1e-7], [1 - 1e-7]], dtype)
     dp = np.full_like(p, np.nan)
-    reference.categorical_crossentropy_backward(dp, p, np.ones_like(p), None)
-    np.testing.assert_array_max_ulp(dp, -1 / p, 1)
+    reference.elementwise_loss_backward(
+        dp, p, np.ones_like(p), None, function="binary_crossentropy", delta=1.0
+    )
+    np.testing.assert_allclose(dp, -1 / (2 * p), rtol=1e-6)
+
+
+@in_both_dtypes
+def test_probabilities_are_divided_by_their_sum(dtype: str):
+    """Keras: -log(0.2 / 0.4) = log 2; the gradient is that of the quotients (by hand)."""
+    p, target = np.array([[0.2, 0.1, 0.1]], dtype), np.array([[1, 0, 0]], dtype)
+    loss, dp = np.empty(1, dtype), np.empty_like(p)
+    reference.categorical_crossentropy_forward(loss, p, target)
+    np.testing.assert_allclose(loss, np.log(2), rtol=1e-6)
+    reference.categorical_crossentropy_backward(dp, p, target, None)
+    np.testing.assert_allclose(dp, [[1 / 0.4 - 1 / 0.2, 1 / 0.4, 1 / 0.4]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["categorical", "binary"])
 @pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])
 def test_nan_target_gives_a_nan_gradient_outside_the_clip_too(name: str, probability: float):
+    """In its row, as a row's probabilities share one sum, or, of binary ones, alone."""
     p, dp = np.array([[probability, 0.5]]), np.zeros((1, 2))
     target = np.array([[math.nan, 0.5]])
-    getattr(reference, f"{name}_crossentropy_backward")(dp, p, target, None)
-    assert np.isnan(dp).tolist() == [[True, False]]
+    if name == "binary":
+        function = {"function": "binary_crossentropy", "delta": 1.0}
+        reference.elementwise_loss_backward(dp, p, target, None, **function)
+        assert np.isnan(dp).tolist() == [[True, False]]
+    else:
+        reference.categorical_crossentropy_backward(dp, p, target, None)
+        assert np.isnan(dp).tolist() == [[True, True]]
 
 
 @pytest.mark.parametrize("label", [-1, 3, 2**31 - 1, -(2**31)])

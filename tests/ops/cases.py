@@ -64,8 +64,15 @@ def _two(name: str, shape: tuple[int, ...] = (3, 4)) -> Case:
     return Case(name, getattr(ops, name), arrays, batched=("dy", "y"))
 
 
-def _loss(name: str, sparse: bool) -> list[Case]:
-    """Return the cases of a loss's forward and backward operation."""
+def _loss(name: str, sparse: bool, function: str | None = None) -> list[Case]:
+    """Return the cases of a loss's forward and backward operation, or of a family's member."""
+
+    def called(operation: str) -> Callable[..., Any]:
+        run = getattr(ops, operation)
+        if function is None:
+            return run
+        return lambda x, t, *weights, **kw: run(x, t, function, *weights, **kw)
+
     second = {"labels": LABELS} if sparse else {"target": _positive(3, 4)}
     first = next(iter(second))
     arrays = {"prediction": _positive(3, 4), **second}
@@ -73,7 +80,7 @@ def _loss(name: str, sparse: bool) -> list[Case]:
     return [
         Case(
             f"{name}_forward",
-            getattr(ops, f"{name}_forward"),
+            called(f"{name}_forward"),
             arrays,
             has_out=False,
             batched=("prediction", first),
@@ -81,7 +88,7 @@ def _loss(name: str, sparse: bool) -> list[Case]:
         ),
         Case(
             f"{name}_backward",
-            getattr(ops, f"{name}_backward"),
+            called(f"{name}_backward"),
             arrays | weights,
             batched=("prediction", first, "weights"),
         ),
@@ -220,9 +227,21 @@ CASES = [
     *_loss("sparse_softmax_crossentropy", True),
     *_loss("categorical_crossentropy", False),
     *_loss("sparse_categorical_crossentropy", True),
-    *_loss("sigmoid_crossentropy", False),
-    *_loss("binary_crossentropy", False),
-    *_loss("mean_squared_error", False),
+    *_loss("elementwise_loss", False, "log_cosh"),
+    *_loss("row_loss", False, "cosine_similarity"),
+    Case(
+        "map_targets",
+        lambda target, **kw: ops.map_targets(target, 0.9, 0.05, **kw),
+        {"target": _positive(3, 4)},
+        batched=("target",),
+    ),
+    Case(
+        "label_mask",
+        lambda labels, mask: ops.label_mask(labels, 3, mask),
+        {"labels": LABELS, "mask": np.array([1, 1, 0], "uint8")},
+        has_out=False,
+        batched=("labels", "mask"),
+    ),
     Case(
         "sparse_categorical_accuracy",
         ops.sparse_categorical_accuracy,

@@ -35,7 +35,9 @@ TARGET = np.full((2, 3), 1 / 3, "float32")
 CALLS = {
     "random_uniform": lambda out: ops.random_uniform((4,), clock=CLOCK, out=out),
     "random_normal": lambda out: ops.random_normal((4,), clock=CLOCK, out=out),
-    "mean_squared_error": lambda out: ops.mean_squared_error_forward(X, TARGET, out=out),
+    "squared_error": lambda out: ops.elementwise_loss_forward(X, TARGET, "squared_error", out=out),
+    "cosine": lambda out: ops.row_loss_forward(X, TARGET, "cosine_similarity", out=out),
+    "loss_weights": lambda out: ops.loss_weights([1.0, 2.0], rows=2, out=out),
     "softmax": lambda out: ops.softmax_crossentropy_forward(X, TARGET, out=out)[0],
     "sparse": lambda out: ops.sparse_categorical_crossentropy_forward(X, [0, 2], out=out),
     "accuracy": lambda out: ops.categorical_accuracy(X, TARGET, out=out),

@@ -17,7 +17,30 @@ from cnnlite.kernels.native.images import (
     upsample2d_forward,
 )
 from cnnlite.kernels.native.join import concatenate, split
-from cnnlite.kernels.native.losses import loss_weights
+from cnnlite.kernels.native.losses import (
+    categorical_crossentropy_backward,
+    categorical_crossentropy_forward,
+    elementwise_loss_backward,
+    elementwise_loss_forward,
+    label_mask,
+    loss_weights,
+    map_targets,
+    row_loss_backward,
+    row_loss_forward,
+    softmax_crossentropy_backward,
+    softmax_crossentropy_forward,
+    sparse_categorical_crossentropy_backward,
+    sparse_categorical_crossentropy_forward,
+    sparse_softmax_crossentropy_backward,
+    sparse_softmax_crossentropy_forward,
+)
+from cnnlite.kernels.native.metrics import (
+    binary_accuracy,
+    categorical_accuracy,
+    mean_update,
+    sparse_categorical_accuracy,
+    weighted_mean,
+)
 from cnnlite.kernels.native.optimizers import adam_update, sgd_update
 from cnnlite.kernels.native.parameters import (
     orthogonal_penalty_backward,
@@ -39,30 +62,7 @@ from cnnlite.kernels.native.random import (
     random_normal,
     random_uniform,
 )
-from cnnlite.kernels.native.rows import (
-    bias_gradient,
-    binary_accuracy,
-    binary_crossentropy_backward,
-    binary_crossentropy_forward,
-    categorical_accuracy,
-    categorical_crossentropy_backward,
-    categorical_crossentropy_forward,
-    mean_squared_error_backward,
-    mean_squared_error_forward,
-    mean_update,
-    sigmoid_crossentropy_backward,
-    sigmoid_crossentropy_forward,
-    softmax_backward,
-    softmax_crossentropy_backward,
-    softmax_crossentropy_forward,
-    softmax_forward,
-    sparse_categorical_accuracy,
-    sparse_categorical_crossentropy_backward,
-    sparse_categorical_crossentropy_forward,
-    sparse_softmax_crossentropy_backward,
-    sparse_softmax_crossentropy_forward,
-    weighted_mean,
-)
+from cnnlite.kernels.native.rows import bias_gradient, softmax_backward, softmax_forward
 
 DTYPES = ("float32",)
 KERNELS = {
@@ -98,12 +98,12 @@ KERNELS = {
         sparse_categorical_crossentropy_backward,
         categorical_crossentropy_forward,
         categorical_crossentropy_backward,
-        sigmoid_crossentropy_forward,
-        sigmoid_crossentropy_backward,
-        binary_crossentropy_forward,
-        binary_crossentropy_backward,
-        mean_squared_error_forward,
-        mean_squared_error_backward,
+        elementwise_loss_forward,
+        elementwise_loss_backward,
+        row_loss_forward,
+        row_loss_backward,
+        map_targets,
+        label_mask,
         weighted_mean,
         mean_update,
         loss_weights,

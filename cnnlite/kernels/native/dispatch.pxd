@@ -53,12 +53,10 @@ cdef extern from "cnn.h":
         cnn_kernel *categorical_crossentropy_forward
         cnn_kernel *sparse_categorical_crossentropy_forward
         cnn_kernel *categorical_crossentropy_backward
-        cnn_kernel *sigmoid_crossentropy_forward
-        cnn_kernel *sigmoid_crossentropy_backward
-        cnn_kernel *binary_crossentropy_forward
-        cnn_kernel *binary_crossentropy_backward
-        cnn_kernel *mean_squared_error_forward
-        cnn_kernel *mean_squared_error_backward
+        cnn_kernel *elementwise_loss_forward
+        cnn_kernel *elementwise_loss_backward
+        cnn_kernel *row_loss_forward
+        cnn_kernel *row_loss_backward
         cnn_kernel *sparse_categorical_accuracy
         cnn_kernel *categorical_accuracy
         cnn_kernel *binary_accuracy
@@ -67,6 +65,9 @@ cdef extern from "cnn.h":
         cnn_kernel *weighted_mean
         cnn_kernel *mean_update
         cnn_kernel *loss_weights
+        cnn_kernel *map_targets
+        cnn_kernel *targets_are_binary
+        cnn_kernel *label_mask
 
     enum cnn_function:
         CNN_LINEAR

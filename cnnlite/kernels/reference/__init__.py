@@ -19,6 +19,16 @@ from cnnlite.kernels.reference.conv2d import (
     conv2d_backward_weight,
     conv2d_forward,
 )
+from cnnlite.kernels.reference.crossentropy import (
+    categorical_crossentropy_backward,
+    categorical_crossentropy_forward,
+    softmax_crossentropy_backward,
+    softmax_crossentropy_forward,
+    sparse_categorical_crossentropy_backward,
+    sparse_categorical_crossentropy_forward,
+    sparse_softmax_crossentropy_backward,
+    sparse_softmax_crossentropy_forward,
+)
 from cnnlite.kernels.reference.elementwise import binary, unary, unary_backward
 from cnnlite.kernels.reference.images import (
     flip2d,
@@ -30,21 +40,13 @@ from cnnlite.kernels.reference.images import (
 )
 from cnnlite.kernels.reference.join import concatenate, split
 from cnnlite.kernels.reference.losses import (
-    binary_crossentropy_backward,
-    binary_crossentropy_forward,
-    categorical_crossentropy_backward,
-    categorical_crossentropy_forward,
+    elementwise_loss_backward,
+    elementwise_loss_forward,
+    label_mask,
     loss_weights,
-    mean_squared_error_backward,
-    mean_squared_error_forward,
-    sigmoid_crossentropy_backward,
-    sigmoid_crossentropy_forward,
-    softmax_crossentropy_backward,
-    softmax_crossentropy_forward,
-    sparse_categorical_crossentropy_backward,
-    sparse_categorical_crossentropy_forward,
-    sparse_softmax_crossentropy_backward,
-    sparse_softmax_crossentropy_forward,
+    map_targets,
+    row_loss_backward,
+    row_loss_forward,
 )
 from cnnlite.kernels.reference.matmul import bias_gradient, matmul
 from cnnlite.kernels.reference.metrics import (
@@ -109,12 +111,12 @@ KERNELS = {
         sparse_categorical_crossentropy_backward,
         categorical_crossentropy_forward,
         categorical_crossentropy_backward,
-        sigmoid_crossentropy_forward,
-        sigmoid_crossentropy_backward,
-        binary_crossentropy_forward,
-        binary_crossentropy_backward,
-        mean_squared_error_forward,
-        mean_squared_error_backward,
+        elementwise_loss_forward,
+        elementwise_loss_backward,
+        row_loss_forward,
+        row_loss_backward,
+        map_targets,
+        label_mask,
         weighted_mean,
         mean_update,
         loss_weights,

@@ -3,11 +3,7 @@
 A forward kernel gives the loss of each row.  The model's loss is their mean
 ``sum_r weights_r loss_r / rows`` (Keras's ``sum_over_batch_size``), so each
 backward kernel carries the factor ``weights_r / rows``; weights of None are
-ones.  A label outside 0..K-1 gives NaN: loud, and free of out-of-bounds reads.
-
-A loss from probabilities clips them to [EPSILON, 1 - EPSILON] first; outside
-that interval its gradient is 0, as the derivative of the clip says.  NaN in a
-probability or a target passes through the clip.
+ones.  Cross-entropies over classes stand in :mod:`.crossentropy`.
 """
 
 from __future__ import annotations
@@ -17,7 +13,7 @@ import numpy as np
 EPSILON = 1e-7  # Keras's backend epsilon
 
 
-def _store(dx, gradient, weights, accumulate):
+def store_gradient(dx, gradient, weights, accumulate):
     """Write or add ``gradient`` (rows, K), scaled to the batch mean."""
     scale = np.asarray(1 / max(len(gradient), 1), dtype=dx.dtype)
     gradient = gradient * (scale if weights is None else (weights * scale)[:, None])
@@ -27,184 +23,228 @@ def _store(dx, gradient, weights, accumulate):
         dx[...] = gradient
 
 
-def _one_hot(labels, like):
-    """Return (rows, K) targets; NaN in the rows whose label is not in 0..K-1."""
-    classes = like.shape[1]
-    target = np.zeros_like(like)
-    valid = (labels >= 0) & (labels < classes)
-    target[np.flatnonzero(valid), labels[valid]] = 1
-    target[~valid] = np.nan
-    return target
+def _clip(x, high):
+    return np.clip(x, EPSILON, high)
 
 
-def _log_softmax(x):
-    with np.errstate(invalid="ignore"):
-        shifted = x - x.max(axis=1, keepdims=True, initial=-np.inf)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+def _where_clipped(x, clipped, inside):
+    """Return ``inside`` where the clip left x alone; elsewhere 0, or NaN where that is NaN."""
+    return np.where(clipped != x, clipped * 0, inside)
 
 
-def _weighted(target, values):
-    """Return ``target * values`` with 0 * inf = 0 (NaN in target stays)."""
-    return np.where(target == 0, 0, target * np.where(target == 0, 0, values))
+def _softplus(x):
+    """Return ``log(1 + e^x)`` for x <= 0."""
+    return np.log1p(np.exp(x))
 
 
-def softmax_crossentropy_forward(loss, p, x, target):
-    """Softmax and cross-entropy of logits in one pass.
-
-    ``p = softmax(x)``, ``loss = -sum_k target_k (x_k - log sum_j exp x_j)``.
-
-    loss : (rows,), output
-    p : (rows, K), output, kept for the backward pass
-    x : (rows, K) logits
-    target : (rows, K) probabilities
-    """
-    logp = _log_softmax(x)
-    np.exp(logp, out=p)
-    loss[...] = np.where(np.isnan(logp).any(axis=1), np.nan, -_weighted(target, logp).sum(axis=1))
+def _logarithm(x):
+    return np.log(np.maximum(x, EPSILON) + 1)
 
 
-def softmax_crossentropy_backward(dx, p, target, weights, *, accumulate=False):
-    """Gradient to the logits: ``(p sum_k target_k - target) weights / rows``.
-
-    dx : (rows, K), output; may alias p (unless ``accumulate``)
-    p, target : (rows, K)
-    weights : (rows,) or None
-    """
-    total = target.sum(axis=1, keepdims=True)
-    _store(dx, p * total - target, weights, accumulate)
+def _huber(x, t, delta):
+    error = np.abs(x - t)
+    return np.where(error <= delta, error * error / 2, delta * error - delta * delta / 2)
 
 
-def sparse_softmax_crossentropy_forward(loss, p, x, labels):
-    """Softmax and cross-entropy of logits against class numbers.
-
-    ``p = softmax(x)``, ``loss = log sum_j exp x_j - x_label``.
-
-    loss : (rows,), output
-    p : (rows, K), output, kept for the backward pass
-    x : (rows, K) logits
-    labels : (rows,) int32
-    """
-    softmax_crossentropy_forward(loss, p, x, _one_hot(labels, x))
+def _huber_slope(x, t, delta):
+    error = x - t
+    return np.where(np.abs(error) <= delta, error, delta * np.sign(error))
 
 
-def sparse_softmax_crossentropy_backward(dx, p, labels, weights, *, accumulate=False):
-    """Gradient to the logits: ``(p - one_hot(label)) weights / rows``.
-
-    dx : (rows, K), output; may alias p (unless ``accumulate``)
-    p : (rows, K)
-    labels : (rows,) int32
-    weights : (rows,) or None
-    """
-    _store(dx, p - _one_hot(labels, p), weights, accumulate)
+def _binary(p, t, _):
+    q = _clip(p, 1 - EPSILON)
+    return -(t * np.log(q) + (1 - t) * np.log1p(-q))
 
 
-def categorical_crossentropy_forward(loss, p, target):
-    """Cross-entropy of probabilities: ``loss = -sum_k target_k log clip(p_k)``.
-
-    loss : (rows,), output
-    p, target : (rows, K)
-    """
-    clipped = np.clip(p, EPSILON, 1 - EPSILON)
-    loss[...] = -(target * np.log(clipped)).sum(axis=1)
+def _binary_slope(p, t, _):
+    q = _clip(p, 1 - EPSILON)
+    return _where_clipped(p, q, (q - t) / (q * (1 - q))) + t * 0
 
 
-def categorical_crossentropy_backward(dp, p, target, weights, *, accumulate=False):
-    """Gradient to the probabilities: ``-target / p weights / rows`` inside the clip.
-
-    dp : (rows, K), output
-    p, target : (rows, K)
-    weights : (rows,) or None
-    """
-    clipped = np.clip(p, EPSILON, 1 - EPSILON)
-    _store(dp, np.where(clipped != p, (p + target) * 0, -target / clipped), weights, accumulate)
+def _divergence(x, t, _):
+    t = _clip(t, 1)
+    return t * np.log(t / _clip(x, 1))
 
 
-def sparse_categorical_crossentropy_forward(loss, p, labels):
-    """Cross-entropy of probabilities against class numbers: ``-log clip(p_label)``.
-
-    loss : (rows,), output
-    p : (rows, K)
-    labels : (rows,) int32
-    """
-    categorical_crossentropy_forward(loss, p, _one_hot(labels, p))
+def _divergence_slope(x, t, _):
+    p = _clip(x, 1)
+    return _where_clipped(x, p, -_clip(t, 1) / p) + t * 0
 
 
-def sparse_categorical_crossentropy_backward(dp, p, labels, weights, *, accumulate=False):
-    """Gradient to the probabilities: ``-1 / p_label weights / rows`` at the label.
-
-    dp : (rows, K), output
-    p : (rows, K)
-    labels : (rows,) int32
-    weights : (rows,) or None
-    """
-    categorical_crossentropy_backward(dp, p, _one_hot(labels, p), weights, accumulate=accumulate)
-
-
-def sigmoid_crossentropy_forward(loss, x, target):
-    """Binary cross-entropy of logits, mean over the last axis.
-
-    ``max(x, 0) - x t + log(1 + e^-|x|)`` averaged over the row.
-
-    loss : (rows,), output
-    x, target : (rows, K)
-    """
-    each = np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x)))
-    loss[...] = each.mean(axis=1)
-
-
-def sigmoid_crossentropy_backward(dx, x, target, weights, *, accumulate=False):
-    """Gradient to the logits: ``(sigmoid(x) - t) / K weights / rows``.
-
-    dx : (rows, K), output; may alias x (unless ``accumulate``)
-    x, target : (rows, K)
-    weights : (rows,) or None
-    """
+def _sigmoid(x):
     e = np.exp(-np.abs(x))
-    sigmoid = np.where(x >= 0, 1, e) / (1 + e)
-    _store(dx, (sigmoid - target) / x.shape[1], weights, accumulate)
+    return np.where(x >= 0, 1, e) / (1 + e)
 
 
-def binary_crossentropy_forward(loss, p, target):
-    """Binary cross-entropy of probabilities, mean over the last axis.
-
-    ``-(t log p + (1 - t) log(1 - p))`` of the clipped p, averaged over the row.
-
-    loss : (rows,), output
-    p, target : (rows, K)
-    """
-    q = np.clip(p, EPSILON, 1 - EPSILON)
-    loss[...] = -(target * np.log(q) + (1 - target) * np.log1p(-q)).mean(axis=1)
+def _logcosh(x, t, _):
+    size = np.abs(x - t)
+    return size + _softplus(-2 * size) - np.log(2)
 
 
-def binary_crossentropy_backward(dp, p, target, weights, *, accumulate=False):
-    """Gradient to the probabilities: ``(p - t) / (p (1 - p)) / K weights / rows``.
-
-    dp : (rows, K), output
-    p, target : (rows, K)
-    weights : (rows,) or None
-    """
-    q = np.clip(p, EPSILON, 1 - EPSILON)
-    inside = (q - target) / (q * (1 - q)) / p.shape[1]
-    _store(dp, np.where(q != p, (p + target) * 0, inside), weights, accumulate)
+def _hinge_slope(x, t, _):
+    margin = 1 - t * x
+    return np.where(margin > 0, -t, np.where(np.isnan(margin), margin, 0))
 
 
-def mean_squared_error_forward(loss, x, target):
-    """Mean over the last axis of ``(x - t)^2``.
+def _percentage_slope(x, t, _):
+    return 100 * np.sign(x - t) / np.maximum(np.abs(t), EPSILON)
+
+
+def _logarithmic_slope(x, t, _):
+    m = np.maximum(x, EPSILON)
+    return _where_clipped(x, m, 2 * (_logarithm(x) - _logarithm(t)) / (m + 1))
+
+
+# The loss of an element and its derivative by x, of x, the target t and delta.
+ELEMENTWISE = {
+    "squared_error": (lambda x, t, _: np.square(x - t), lambda x, t, _: 2 * (x - t)),
+    "absolute_error": (lambda x, t, _: np.abs(x - t), lambda x, t, _: np.sign(x - t)),
+    "absolute_percentage_error": (
+        lambda x, t, _: 100 * np.abs((t - x) / np.maximum(np.abs(t), EPSILON)),
+        _percentage_slope,
+    ),
+    "squared_logarithmic_error": (
+        lambda x, t, _: np.square(_logarithm(x) - _logarithm(t)),
+        _logarithmic_slope,
+    ),
+    "huber": (_huber, _huber_slope),
+    "log_cosh": (_logcosh, lambda x, t, _: np.tanh(x - t)),
+    "hinge": (lambda x, t, _: np.maximum(1 - t * x, 0), _hinge_slope),
+    "squared_hinge": (
+        lambda x, t, _: np.square(np.maximum(1 - t * x, 0)),
+        lambda x, t, _: -2 * t * np.maximum(1 - t * x, 0),
+    ),
+    "poisson": (
+        lambda x, t, _: x - t * np.log(x + EPSILON),
+        lambda x, t, _: 1 - t / (x + EPSILON),
+    ),
+    "kl_divergence": (_divergence, _divergence_slope),
+    "binary_crossentropy": (_binary, _binary_slope),
+    "sigmoid_crossentropy": (
+        lambda x, t, _: np.maximum(x, 0) - x * t + _softplus(-np.abs(x)),
+        lambda x, t, _: _sigmoid(x) - t,
+    ),
+}
+
+
+def _terms(function, x):
+    """The divisor of a row's sum: kl_divergence is a sum, the others are means."""
+    return 1 if function == "kl_divergence" else x.shape[1]
+
+
+def elementwise_loss_forward(loss, x, target, *, function, delta):
+    """The mean over the row (for kl_divergence the sum) of a function of x and target.
+
+    With ``e = x - t``, ``m = 1 - t x``, ``eps = 1e-7``::
+
+        squared_error              e^2
+        absolute_error             |e|
+        absolute_percentage_error  100 |e| / max(|t|, eps)
+        squared_logarithmic_error  (log(max(x, eps) + 1) - log(max(t, eps) + 1))^2
+        huber                      e^2 / 2 where |e| <= delta, else delta |e| - delta^2 / 2
+        log_cosh                   log cosh e = |e| + log(1 + exp(-2 |e|)) - log 2
+        hinge, squared_hinge       max(m, 0), max(m, 0)^2
+        poisson                    x - t log(x + eps)
+        kl_divergence              t' log(t' / x'), both clipped to [eps, 1]
+        binary_crossentropy        -(t log p + (1 - t) log(1 - p)), p = x clipped to [eps, 1 - eps]
+        sigmoid_crossentropy       max(x, 0) - x t + log(1 + exp(-|x|)): the same from logits
 
     loss : (rows,), output
     x, target : (rows, K)
     """
-    loss[...] = np.square(x - target).mean(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        each = ELEMENTWISE[function][0](x, target, delta)
+        loss[...] = each.sum(axis=1) / _terms(function, x)
 
 
-def mean_squared_error_backward(dx, x, target, weights, *, accumulate=False):
-    """Gradient: ``2 (x - t) / K weights / rows``.
+def elementwise_loss_backward(dx, x, target, weights, *, function, delta, accumulate=False):
+    """Gradient to x: the function's derivative, over K, times ``weights / rows``.
+
+    At a kink the derivative is 0 (hinge) or that of the inner side; where a clip cut x off
+    it is 0.
 
     dx : (rows, K), output; may alias x (unless ``accumulate``)
     x, target : (rows, K)
     weights : (rows,) or None
     """
-    _store(dx, 2 * (x - target) / x.shape[1], weights, accumulate)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slope = ELEMENTWISE[function][1](x, target, delta)
+    store_gradient(dx, slope / _terms(function, x), weights, accumulate)
+
+
+def row_loss_forward(loss, x, target, *, function):
+    """A loss of the whole row.
+
+    ``categorical_hinge``: ``max(max_k (1 - t_k) x_k - sum_k t_k x_k + 1, 0)``;
+    ``cosine_similarity``: ``-sum_k x_k t_k / (|x| |t|)``, where no norm counts less than 1e-7.
+
+    loss : (rows,), output
+    x, target : (rows, K), K >= 1
+    """
+    if function == "categorical_hinge":
+        loss[...] = np.maximum(_category_margin(x, target)[0], 0)
+    else:
+        loss[...] = -(x * _inverse_norm(x) * target * _inverse_norm(target)).sum(axis=1)
+
+
+def row_loss_backward(dx, x, target, weights, *, function, accumulate=False):
+    """Gradient to x, times ``weights / rows``.
+
+    ``categorical_hinge``: where the margin is positive, ``-t_k``, and ``1 - t_k`` more at the
+    (first) maximum.  ``cosine_similarity``: with ``c = x^ . t^`` for the unit vectors,
+    ``-(t^ - c x^) / |x|``; without c where the norm was raised to 1e-7.
+
+    dx : (rows, K), output
+    x, target : (rows, K), K >= 1
+    weights : (rows,) or None
+    """
+    if function == "categorical_hinge":
+        margin, best = _category_margin(x, target)
+        at_best = np.arange(x.shape[1]) == best[:, None]
+        slope = np.where(margin[:, None] > 0, at_best * (1 - target) - target, 0)
+        slope = np.where(np.isnan(margin[:, None]), np.nan, slope)
+    else:
+        inverse = _inverse_norm(x)
+        unit, wanted = x * inverse, target * _inverse_norm(target)
+        cosine = (unit * wanted).sum(axis=1, keepdims=True)
+        cosine = np.where(inverse == 1 / EPSILON, 0, cosine)
+        slope = -(wanted - cosine * unit) * inverse
+    store_gradient(dx, slope, weights, accumulate)
+
+
+def _category_margin(x, target):
+    """Return ``max_k (1 - t_k) x_k - sum_k t_k x_k + 1`` and where the maximum is."""
+    with np.errstate(invalid="ignore"):
+        others = (1 - target) * x
+        return others.max(axis=1) - (target * x).sum(axis=1) + 1, others.argmax(axis=1)
+
+
+def _inverse_norm(x):
+    with np.errstate(divide="ignore"):
+        return np.minimum(1 / np.sqrt(np.square(x).sum(axis=1, keepdims=True)), 1 / EPSILON)
+
+
+def map_targets(y, target, *, scale, shift, only_binary):
+    """``y = scale target + shift``: smoothed labels, and the signs that a hinge takes.
+
+    y : (n,), output; may alias target
+    target : (n,)
+    only_binary : y is target unchanged, unless all its elements are 0 or 1
+    """
+    if only_binary and not np.isin(target, (0, 1)).all():
+        y[...] = target
+    else:
+        y[...] = scale * target + shift
+
+
+def label_mask(y, labels, mask, *, ignore_class):
+    """1 where the label counts: it is not ``ignore_class``, and the mask is not 0.
+
+    y : (rows,) uint8, output
+    labels : (rows,) int32
+    mask : (rows,) uint8 or None
+    """
+    y[...] = (labels != ignore_class) & (True if mask is None else mask != 0)
 
 
 def loss_weights(y, weights, mask, *, reduction, scale):
