@@ -34,10 +34,14 @@ class Metric:
     """
 
     default_name = "metric"
+    dynamic = False  # True: update_state computes outside of cnnlite.ops
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or self.default_name
         self.state = np.zeros(2)  # weighted sum, sum of weights
+
+    def build(self, y_pred_shape: Any) -> None:
+        """Size the state by the predictions; called once their shape is known."""
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} has no values(y_true, y_pred).")
@@ -147,7 +151,7 @@ _NAMES = {c.default_name: c for c in _CLASSES.values()} | {"mse": MeanSquaredErr
 _ACCURACY = ("accuracy", "acc")
 
 
-def get(identifier: Any, loss: Loss, output_shape: tuple) -> Metric:
+def get(identifier: Any, loss: Loss | None, output_shape: tuple) -> Metric:
     """Return a metric from its name, class or configuration, or as it is.
 
     ``"accuracy"`` becomes binary for predictions of one value, sparse for targets
@@ -161,14 +165,20 @@ def get(identifier: Any, loss: Loss, output_shape: tuple) -> Metric:
     if isinstance(identifier, str) and identifier in _ACCURACY:
         if output_shape[-1] == 1:
             return BinaryAccuracy(identifier)
-        return (SparseCategoricalAccuracy if loss.sparse else CategoricalAccuracy)(identifier)
+        sparse = loss is not None and loss.sparse
+        return (SparseCategoricalAccuracy if sparse else CategoricalAccuracy)(identifier)
     metric = _from_name(identifier)
-    if isinstance(metric, SparseCategoricalAccuracy) != loss.sparse:
+    if loss and isinstance(metric, SparseCategoricalAccuracy) != loss.sparse:
         raise ValueError(
             f"metrics: {metric.name} and the loss {loss.name} take different targets: one takes "
             'class numbers, the other arrays of the predictions\' shape. Use "accuracy".'
         )
     return metric
+
+
+def deserialize(config: Any) -> Metric:
+    """Return the metric of a configuration (or a name)."""
+    return _from_name(config)
 
 
 def _from_name(identifier: Any) -> Metric:

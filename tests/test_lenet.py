@@ -43,7 +43,7 @@ def test_it_reads_handwritten_digits():
     x, x_test = (a[..., None].astype("float32") / 255 for a in (x, x_test))
     cnnlite.set_random_seed(0)
     model = applications.lenet5()
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(x, y, batch_size=64, epochs=12, verbose=0).history
     assert history["loss"][-1] < history["loss"][0] / 5
     assert model.evaluate(x_test, y_test, verbose=0)[1] >= 0.96

@@ -102,9 +102,6 @@ class Activation(Layer):
         (kept,) = ctx.saved
         return activate_backward(self.activation, dy, kept)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"activation": self.activation, **super().get_config()}
-
 
 class ReLU(Activation):
     """Rectified linear unit: ``max(x, 0)``.
@@ -119,9 +116,6 @@ class ReLU(Activation):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("relu", **kwargs)
 
-    def get_config(self) -> dict[str, Any]:
-        return Layer.get_config(self)
-
 
 class Softmax(Activation):
     """Softmax along the last axis: ``exp(x_k) / sum_j exp(x_j)``.
@@ -135,8 +129,6 @@ class Softmax(Activation):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__("softmax", **kwargs)
+        self.axis = axis
         if axis != -1:
             raise ValueError(f"{self.name}: only the last axis is supported. Got axis={axis!r}.")
-
-    def get_config(self) -> dict[str, Any]:
-        return Layer.get_config(self)

@@ -13,10 +13,10 @@ import numpy as np
 
 from cnnlite import config, initializers
 from cnnlite.errors import ShapeError
-from cnnlite.layers.context import Context
+from cnnlite.layers.configuration import Configurable
+from cnnlite.layers.context import Context, accepts
 from cnnlite.layers.symbolic import Node, Shape, SymbolicTensor
 from cnnlite.ops import Parameter
-from cnnlite.ops.core import Tensor
 from cnnlite.shapes import is_int
 
 _names: Counter[str] = Counter()
@@ -45,13 +45,13 @@ def unique_name(stem: str) -> str:
     return f"{stem}_{count}" if count else stem
 
 
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
     """Return a class's name as Keras writes it: MaxPooling2D is max_pooling2d."""
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-class Layer:
+class Layer(Configurable):
     """A function with weights, its derivative written beside it.
 
     A subclass defines
@@ -63,10 +63,19 @@ class Layer:
       ``out=ctx.grad(weight)`` and returns the gradient of ``x`` (a list for
       several inputs; it may return None where ``ctx.needs_dx`` is false);
     - ``compute_output_shape(input_shape)``, where it differs from the input's;
-    - ``get_config()``, with the arguments of its constructor.
+    - ``compute_mask(x, mask, *, ctx)``, where a mask is made or changed.
+
+    A layer of several outputs returns a list from ``call`` and of shapes from
+    ``compute_output_shape``; its ``backward`` gets a list, with None for an output
+    that nothing depends on.  Layers inside a layer are kept as attributes (or in
+    lists or dicts); ``build`` builds them with ``ensure_built``, ``call`` uses
+    ``child = ctx.child(layer)`` and ``child.call(x)``, ``backward`` uses
+    ``child.backward(dy)``.
 
     Parameters
     ----------
+    activity_regularizer : str or Regularizer, optional
+        Penalty on the output, per sample.
     trainable : bool
         Whether an optimizer changes the weights.
     dtype : {"float32", "float64"}, optional
@@ -90,11 +99,14 @@ class Layer:
     """
 
     several_inputs = False  # True: a list passed to the layer is a list of inputs
+    supports_masking = False  # True: a mask of the input is passed on to the output
     dynamic = False  # True: `call` computes outside of cnnlite.ops, so it runs anew each step
+    input_dtype: str | None = None  # what arrays are cast to; None: the layer's dtype
 
     def __init__(
         self,
         *,
+        activity_regularizer: Any = None,
         trainable: bool = True,
         dtype: str | None = None,
         name: str | None = None,
@@ -102,12 +114,14 @@ class Layer:
     ) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"{type(self).__name__}: name must be a string. Got {name!r}.")
-        self.name = unique_name(_snake_case(type(self).__name__)) if name is None else name
+        self.name = unique_name(snake_case(type(self).__name__)) if name is None else name
         self.dtype = config.checked_dtype(dtype or config.floatx(), self.name)
+        self.take_options(activity_regularizer=activity_regularizer)
         self.built = False
         self.sample_shape = None if input_shape is None else tuple(input_shape)
-        self._trainable = trainable
+        self._trainable = bool(trainable)
         self._parameters: list[Parameter] = []
+        self._first_node: Node | None = None
 
     # -- weights
 
@@ -117,6 +131,8 @@ class Layer:
         initializer: Any = "glorot_uniform",
         trainable: bool = True,
         name: str = "weight",
+        regularizer: Any = None,
+        constraint: Any = None,
     ) -> Parameter:
         """Make a weight; call it in ``build``.
 
@@ -126,6 +142,8 @@ class Layer:
         initializer : str or Initializer
         trainable : bool
         name : str
+        regularizer : Regularizer, optional
+        constraint : Constraint, optional
         """
         label = f"{self.name}/{name}"
         if _source.take is not None:
@@ -140,8 +158,19 @@ class Layer:
                 f"Got {value.shape}. Make it {tuple(shape)}."
             )
         parameter = Parameter(value, label, trainable)
+        parameter.regularizer, parameter.constraint = regularizer, constraint
         self._parameters.append(parameter)
         return parameter
+
+    def make_weight(self, role: str, shape: Sequence[int], name: str | None = None) -> Parameter:
+        """Make the weight whose options :meth:`take_options` set, say ``kernel_initializer``."""
+        return self.add_weight(
+            shape,
+            getattr(self, f"{role}_initializer"),
+            name=name or role,
+            regularizer=getattr(self, f"{role}_regularizer", None),
+            constraint=getattr(self, f"{role}_constraint", None),
+        )
 
     @staticmethod
     @contextmanager
@@ -157,57 +186,74 @@ class Layer:
             _source.take = before
 
     @property
+    def sublayers(self) -> list[Layer]:
+        """The layers kept as attributes, or in lists, tuples and dicts there."""
+        return list(dict.fromkeys(_layers_in(list(vars(self).values()))))
+
+    @property
     def trainable(self) -> bool:
-        """Whether an optimizer changes the weights; may be set at any time before compile."""
+        """Whether an optimizer changes the weights; setting it sets the layers inside too."""
         return self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        for layer in self.sublayers:
+            layer.trainable = value
 
     @property
     def weights(self) -> list[Parameter]:
-        """All parameters, trainable or not."""
-        return list(self._parameters)
+        """All parameters, trainable or not: the layer's own, then those of the layers inside."""
+        inside = [p for layer in self.sublayers for p in layer.weights]
+        return list(dict.fromkeys([*self._parameters, *inside]))
 
     @property
     def trainable_weights(self) -> list[Parameter]:
-        return [p for p in self._parameters if p.trainable and self._trainable]
+        if not self._trainable:
+            return []
+        own = [p for p in self._parameters if p.trainable]
+        inside = [p for layer in self.sublayers for p in layer.trainable_weights]
+        return list(dict.fromkeys([*own, *inside]))
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
-        return [p for p in self._parameters if not (p.trainable and self._trainable)]
+        trained = set(self.trainable_weights)
+        return [p for p in self.weights if p not in trained]
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of all weights."""
-        return [p.numpy() for p in self._parameters]
+        return [p.numpy() for p in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Copy arrays into the weights, in the order of :meth:`get_weights`."""
-        assign_all(self._parameters, weights, self.name)
+        assign_all(self.weights, weights, self.name)
 
     def count_params(self) -> int:
         """Return the number of values in all weights."""
-        return sum(p.value.size for p in self._parameters)
+        return sum(p.value.size for p in self.weights)
 
     # -- what subclasses define
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape (a list of shapes for several inputs)."""
 
-    def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
+    def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no call(x, *, ctx, training, mask).")
 
-    def backward(self, dy: Tensor, *, ctx: Context) -> Any:
+    def backward(self, dy: Any, *, ctx: Context) -> Any:
         raise NotImplementedError(
             f"{self.name}: {type(self).__name__} cannot be trained: it has no "
             "backward(dy, *, ctx). Write one that returns the gradient of the input."
         )
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
-        """Return the output's shape, None for the batch."""
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the output's shape, None for the batch; a list for several outputs."""
         check_single(input_shape, self)
         return input_shape
+
+    def compute_mask(self, x: Any, mask: Any, *, ctx: Context) -> Any:
+        """Return the output's mask, (N, T) uint8 with 1 for the steps that count, or None."""
+        return mask
 
     def multiply_adds(self, input_shape: Any) -> int:
         """Return the multiplications with a weight that one sample takes."""
@@ -215,31 +261,66 @@ class Layer:
 
     # -- calling
 
-    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Call on symbolic tensors (extends the graph) or on arrays (computes now)."""
+    def __call__(
+        self, x: Any, training: bool | None = None, mask: Any = None, **arguments: Any
+    ) -> Any:
+        """Call on symbolic tensors (extends the graph) or on arrays (computes now).
+
+        Parameters
+        ----------
+        x : array, SymbolicTensor, or list of them for several inputs
+        training : bool, optional
+        mask : (N, T) array, optional
+            For arrays; the graph carries its masks by itself.
+        **arguments
+            Further arguments that ``call`` takes; no tensors.
+        """
         listed = isinstance(x, list | tuple) and (
             self.several_inputs or any(isinstance(t, SymbolicTensor | np.ndarray) for t in x)
         )
         inputs = list(x) if listed else [x]
+        if not isinstance(training, bool | int | np.bool_):
+            training = None  # as the model runs; also what stands for it while a model is traced
         symbolic = [isinstance(t, SymbolicTensor) for t in inputs]
-        if all(symbolic) and inputs:
+        if inputs and all(symbolic):
+            if mask is not None:
+                raise TypeError(
+                    f"{self.name}: the graph carries masks by itself. "
+                    "Make them with Masking or Embedding(mask_zero=True), and leave mask= out."
+                )
             shapes = [t.shape for t in inputs]
-            self.ensure_built(shapes if listed else shapes[0])
-            shape = self.compute_output_shape(shapes if listed else shapes[0])
-            return Node(self, inputs, listed, shape, training).output
+            shape = self._checked_shape(shapes if listed else shapes[0], arguments)
+            node = Node(self, inputs, listed, shape, training, arguments)
+            self._first_node = self._first_node or node
+            return node.outputs if node.several else node.output
         if any(symbolic):
             raise TypeError(
                 f"{self.name}: called on a mixture of symbolic tensors and arrays. "
                 "Pass only one kind."
             )
-        arrays = [np.ascontiguousarray(t, dtype=self.dtype) for t in inputs]
+        dtype = self.input_dtype or self.dtype
+        arrays = [np.asarray(t, dtype=dtype, order="C") for t in inputs]
         shapes = [a.shape for a in arrays]
-        self.ensure_built(shapes if listed else shapes[0])
-        self.compute_output_shape(shapes if listed else shapes[0])  # checks them
-        y: Any = self.call(
-            arrays if listed else arrays[0], ctx=Context(), training=bool(training), mask=mask
+        self._checked_shape(shapes if listed else shapes[0], arguments)
+        y: Any = Context(layer=self).call(
+            arrays if listed else arrays[0],
+            training=bool(training),
+            mask=_checked_mask(mask, self.name),
+            **arguments,
         )
-        return y.copy() if any(np.may_share_memory(y, a) for a in (*arrays, *inputs)) else y
+
+        def fresh(array: Any) -> Any:
+            shared = any(np.may_share_memory(array, a) for a in (*arrays, *inputs))
+            return array.copy() if shared else array
+
+        return [fresh(array) for array in y] if isinstance(y, list | tuple) else fresh(y)
+
+    def _checked_shape(self, input_shape: Any, arguments: dict[str, Any]) -> Any:
+        """Build on first use; return the output's shape."""
+        self.ensure_built(input_shape)
+        function = type(self).compute_output_shape
+        known = {name: v for name, v in arguments.items() if accepts(function, name)}
+        return self.compute_output_shape(input_shape, **known)
 
     def ensure_built(self, input_shape: Any) -> None:
         """Build on first use."""
@@ -247,22 +328,47 @@ class Layer:
             self.build(input_shape)
             self.built = True
 
-    # -- configuration
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the layer's first call, to build further models from."""
+        node = self._called()
+        return node.outputs if node.several else node.output
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments from which :meth:`from_config` makes an equal layer."""
-        config: dict[str, Any] = {"name": self.name, "dtype": self.dtype}
-        if not self._trainable:
-            config["trainable"] = False
-        return config
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the layer's first call."""
+        node = self._called()
+        return node.inputs if node.listed else node.inputs[0]
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Layer:
-        """Return a new layer from what :meth:`get_config` gave."""
-        return cls(**config)
+    def _called(self) -> Node:
+        if self._first_node is None:
+            raise AttributeError(
+                f"{self.name}: not called on a symbolic tensor yet, so it has no input and output."
+            )
+        return self._first_node
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+def _layers_in(values: Any) -> Iterator[Layer]:
+    for value in values:
+        if isinstance(value, Layer):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _layers_in(value)
+        elif isinstance(value, dict):
+            yield from _layers_in(value.values())
+
+
+def _checked_mask(mask: Any, where: str) -> Any:
+    """Return a mask given with arrays, or a list of them, as uint8."""
+    if mask is None or isinstance(mask, list | tuple):
+        return None if mask is None else [_checked_mask(m, where) for m in mask]
+    array = np.asarray(mask)
+    if array.dtype.kind not in "biu":
+        raise TypeError(f"{where}: a mask must be of bool or integers. Got dtype {array.dtype}.")
+    return np.ascontiguousarray(array != 0, dtype=np.uint8)
 
 
 def assign_all(parameters: Sequence[Parameter], arrays: Sequence[Any], where: str) -> None:

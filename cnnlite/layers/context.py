@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnnlite import ops
+from cnnlite.errors import CnnliteWarning
 from cnnlite.ops import Buffer, Gradient, Parameter
 from cnnlite.random_state import next_seed, splitmix64
 
@@ -45,19 +49,26 @@ class Clock:
 
 
 class StepState:
-    """What the nodes of one step share: the gradients so far and the clock."""
+    """What the nodes of one step share: the gradients so far, the clock, the penalties.
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    Parameters
+    ----------
+    clock : Clock, optional
+    penalties : (1,) float64 array, optional
+        What each penalty on an activity adds itself to, times the batch's size.
+        None: they are not wanted.
+    """
+
+    def __init__(self, clock: Clock | None = None, penalties: Any = None) -> None:
         self.clock = Clock(next_seed()) if clock is None else clock
+        self.penalties = penalties
         self._gradients: dict[int, Gradient] = {}
 
     def gradient(self, parameter: Parameter) -> Gradient:
         """Return where the gradient of ``parameter`` goes, made on first use."""
         found = self._gradients.get(id(parameter))
         if found is None:
-            make: Any = Buffer if ops.is_recording() else np.empty
-            found = Gradient(make(parameter.shape, parameter.dtype))
-            self._gradients[id(parameter)] = found
+            found = self._gradients[id(parameter)] = empty_gradient(parameter)
         return found
 
     def gradients(self, parameters: Iterable[Parameter]) -> list[Any]:
@@ -81,31 +92,59 @@ class StepState:
         return found
 
 
+def empty_gradient(like: Any) -> Gradient:
+    """Return a gradient for an array of this shape and dtype, not yet written."""
+    make: Any = Buffer if ops.is_recording() else np.empty
+    return Gradient(make(like.shape, like.dtype))
+
+
+@functools.cache
+def accepts(function: Callable, name: str) -> bool:
+    """Return whether a function takes ``name`` as a keyword."""
+    parameters = inspect.signature(function).parameters
+    found = parameters.get(name)
+    if found is not None:
+        return found.kind is not inspect.Parameter.POSITIONAL_ONLY
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+
+
 class Context:
-    """What one node keeps in one step; a layer used twice gets two.
+    """What one call of a layer keeps in one step; a layer used twice gets two.
 
     Attributes
     ----------
+    layer : Layer
+        Whose ``call`` and ``backward`` :meth:`call` and :meth:`backward` run.
     saved : tuple
         What ``call`` gave to :meth:`save`, for ``backward``.
     needs_dx : bool
-        Whether anyone wants the gradient of the node's input.
+        Whether anyone wants the gradient of the input.
 
     Examples
     --------
+    >>> from cnnlite import layers
     >>> from cnnlite.layers.context import Context
-    >>> ctx = Context()
-    >>> ctx.save(1, 2)
-    >>> ctx.saved
-    (1, 2)
+    >>> ctx = Context(layer=layers.ReLU())
+    >>> ctx.call([[-1.0, 2.0]])
+    array([[0., 2.]], dtype=float32)
+    >>> ctx.backward([[5.0, 5.0]])
+    array([[0., 5.]], dtype=float32)
     """
 
-    def __init__(self, step: StepState | None = None, node: int = 0, needs_dx: bool = True) -> None:
+    def __init__(
+        self,
+        step: StepState | None = None,
+        node: int = 0,
+        needs_dx: bool = True,
+        layer: Layer | None = None,
+    ) -> None:
         self.step = StepState() if step is None else step
+        self.layer = layer
         self.needs_dx = needs_dx
         self.saved: tuple = ()
         self._node = node
         self._draws = [0]  # shared with children: streams are counted per node
+        self._activity: Any = None  # the output, where a penalty on it counts
 
     def save(self, *values: Any) -> None:
         """Keep ``values`` for ``backward``."""
@@ -123,8 +162,66 @@ class Context:
         stream = self._node * _DRAWS + self._draws[0] - 1
         return {"clock": self.step.clock.array(seed), "stream": stream}
 
-    def child(self, layer: Layer) -> Context:
+    def child(self, layer: Layer, needs_dx: bool = True) -> Context:
         """Return a new context for one call of a sublayer; keep it for ``backward``."""
-        made = Context(self.step, self._node)
+        made = Context(self.step, self._node, needs_dx, layer)
         made._draws = self._draws
         return made
+
+    def call(self, x: Any, *, training: bool = False, mask: Any = None, **arguments: Any) -> Any:
+        """Run the layer's ``call``, and count the penalty on its output."""
+        layer = self._own_layer()
+        function = type(layer).call
+        if not accepts(function, "ctx"):
+            raise TypeError(
+                f"{layer.name}: {type(layer).__name__}.call lacks the keyword ctx. Write "
+                "call(self, x, *, ctx, training=False, mask=None), and a backward(self, dy, *, ctx)"
+                ": cnnlite has no automatic differentiation."
+            )
+        given = {"training": training, "mask": mask}
+        known = {name: value for name, value in given.items() if accepts(function, name)}
+        y = layer.call(x, ctx=self, **known, **arguments)
+        if layer.activity_regularizer is not None and self.step.penalties is not None:
+            self._activity = y
+            for array in _listed(y):  # per sample, and the total counts samples: 1/N * N
+                layer.activity_regularizer.call(array, out=self.step.penalties)
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        """Run the layer's ``backward``, with the gradient of the penalty on its output added."""
+        layer = self._own_layer()
+        if self._activity is not None:
+            several = isinstance(self._activity, list | tuple)
+            pairs = zip(_listed(dy), _listed(self._activity), strict=True)
+            dys = [_with_penalty(layer.activity_regularizer, d, y) for d, y in pairs]
+            dy = dys if several else dys[0]
+        return layer.backward(dy, ctx=self)
+
+    def mask(self, x: Any, mask: Any) -> Any:
+        """Return the mask of the layer's output; one that arrives unsupported is dropped."""
+        layer = self._own_layer()
+        if mask is not None and not layer.supports_masking:
+            warnings.warn(
+                f"{layer.name}: {type(layer).__name__} does not support masking, so the mask of "
+                "its input ends here.",
+                CnnliteWarning,
+                stacklevel=2,
+            )
+            return None
+        return layer.compute_mask(x, mask, ctx=self)
+
+    def _own_layer(self) -> Layer:
+        if self.layer is None:
+            raise ValueError("this context belongs to no layer. Make it with ctx.child(layer).")
+        return self.layer
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _with_penalty(regularizer: Any, dy: Any, y: Any) -> Any:
+    """Return ``dy`` plus the gradient of the penalty on ``y``, per sample."""
+    total = empty_gradient(y)
+    regularizer.backward(y, out=total, scale=1 / max(y.shape[0], 1))
+    return total.array if dy is None else ops.add(dy, total.array)

@@ -70,7 +70,7 @@ class Conv2D(Layer):
         self.kernel_size = pair(kernel_size, f"{self.name}: kernel_size")
         self.strides = pair(strides, f"{self.name}: strides")
         self.padding = checked_padding(padding, self.name)
-        check_data_format(data_format, self.name)
+        self.data_format = checked_data_format(data_format, self.name)
         self.dilation_rate = pair(dilation_rate, f"{self.name}: dilation_rate")
         self.groups = positive(groups, f"{self.name}: groups")
         if self.filters % self.groups:
@@ -151,21 +151,6 @@ class Conv2D(Layer):
         taps = self.kernel_size[0] * self.kernel_size[1] * (input_shape[3] or 0) // self.groups
         return rows * columns * taps * self.filters
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "filters": self.filters,
-            "kernel_size": list(self.kernel_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "dilation_rate": list(self.dilation_rate),
-            "groups": self.groups,
-            "activation": self.activation,
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            **super().get_config(),
-        }
-
 
 def image_size(input_shape: Shape, layer: Layer) -> tuple[int, int]:
     """Return (H, W) of an image input, or raise where they are unknown."""
@@ -184,10 +169,11 @@ def checked_padding(padding: Any, where: str) -> str:
     return padding.lower()
 
 
-def check_data_format(data_format: Any, where: str) -> None:
-    """Raise unless the layout is the one that every layer uses, (N, H, W, C)."""
+def checked_data_format(data_format: Any, where: str) -> str:
+    """Return the layout that every layer uses, (N, H, W, C), or raise."""
     if data_format not in (None, "channels_last"):
         raise ValueError(
             f'{where}: only data_format="channels_last", (N, H, W, C), is supported. '
             f"Got {data_format!r}. Move the channels: x.transpose(0, 2, 3, 1)."
         )
+    return "channels_last"

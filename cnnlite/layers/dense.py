@@ -105,13 +105,3 @@ class Dense(Layer):
 
     def multiply_adds(self, input_shape: Shape) -> int:
         return int(np.prod([n for n in input_shape[1:] if n])) * self.units
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "units": self.units,
-            "activation": self.activation,
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            **super().get_config(),
-        }

@@ -55,6 +55,3 @@ class Dropout(Layer):
     def backward(self, dy: Tensor, *, ctx: Context) -> Tensor:
         (kept,) = ctx.saved
         return dy if kept is None else ops.dropout_backward(dy, kept, self.rate)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"rate": self.rate, "seed": self.seed, **super().get_config()}

@@ -99,6 +99,3 @@ class Concatenate(Layer):
                 )
         first[axis] = sum(shape[axis] for shape in input_shape)
         return tuple(first)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"axis": self.axis, **super().get_config()}

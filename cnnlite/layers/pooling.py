@@ -7,7 +7,7 @@ from typing import Any
 from cnnlite import ops
 from cnnlite.layers.base import Layer, check_rank
 from cnnlite.layers.context import Context
-from cnnlite.layers.conv2d import check_data_format, checked_padding, image_size
+from cnnlite.layers.conv2d import checked_data_format, checked_padding, image_size
 from cnnlite.layers.symbolic import Shape
 from cnnlite.ops.core import Tensor
 from cnnlite.shapes import pair, window_output, window_pads
@@ -28,7 +28,7 @@ class _Pooling2D(Layer):
         self.pool_size = pair(pool_size, f"{self.name}: pool_size")
         self.strides = self.pool_size if strides is None else pair(strides, f"{self.name}: strides")
         self.padding = checked_padding(padding, self.name)
-        check_data_format(data_format, self.name)
+        self.data_format = checked_data_format(data_format, self.name)
 
     def _window(self) -> tuple[Any, Any, str]:
         return self.pool_size, self.strides, self.padding
@@ -40,14 +40,6 @@ class _Pooling2D(Layer):
         pads = window_pads(self.padding, size, *geometry, self.name)
         out = window_output(size, *geometry, pads, self.name)
         return (input_shape[0], *out, input_shape[3])
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "pool_size": list(self.pool_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            **super().get_config(),
-        }
 
 
 class MaxPooling2D(_Pooling2D):

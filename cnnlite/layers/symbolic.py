@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Shape = tuple[int | None, ...]
 
+# Tensors of indices and of masks have one dtype each.
+_INTEGERS = {"int32": "int32", "int64": "int32", "uint8": "uint8", "bool": "uint8"}
+
 
 class SymbolicTensor:
     """A tensor of the graph: a shape (None for the batch), no values.
@@ -45,21 +48,41 @@ class SymbolicTensor:
 
 
 class Node:
-    """One call of a layer: which tensors went in, which came out."""
+    """One call of a layer: which tensors went in, which came out.
+
+    Attributes
+    ----------
+    inputs, outputs : list of SymbolicTensor
+    listed, several : bool
+        Whether the layer was called on a list, and whether it returns one.
+    training : bool or None
+        None: as the model runs.
+    arguments : dict
+        Further arguments of the call, no tensors.
+    """
 
     def __init__(
         self,
         layer: Layer,
         inputs: Sequence[SymbolicTensor],
         listed: bool,
-        output_shape: Shape,
+        output_shape: Shape | list[Shape],
         training: bool | None = None,
+        arguments: dict[str, Any] | None = None,
     ) -> None:
         self.layer = layer
         self.inputs = list(inputs)
-        self.listed = listed  # whether the layer was called on a list
-        self.training = training  # None: as the model runs
-        self.output = SymbolicTensor(output_shape, layer.dtype, self)
+        self.listed, self.several = listed, isinstance(output_shape, list)
+        self.training = training
+        self.arguments = arguments or {}
+        shapes = output_shape if isinstance(output_shape, list) else [output_shape]
+        self.outputs = [SymbolicTensor(shape, layer.dtype, self) for shape in shapes]
+
+    @property
+    def output(self) -> SymbolicTensor:
+        """The only output."""
+        (tensor,) = self.outputs
+        return tensor
 
 
 def Input(
@@ -72,11 +95,13 @@ def Input(
 
     Parameters
     ----------
-    shape : sequence of int
-        Shape of one sample, without the batch.
+    shape : sequence of int or None
+        Shape of one sample, without the batch; None is a size that may vary from one
+        batch to the next, such as a sequence's length.
     batch_size : int, optional
         Default: any.
-    dtype : {"float32", "float64"}, optional
+    dtype : {"float32", "float64", "int32", "uint8"}, optional
+        "int64" counts as "int32", "bool" as "uint8".
     name : str, optional
 
     Examples
@@ -90,11 +115,10 @@ def Input(
             f"Input: shape must be a tuple of sizes without the batch. Got {shape!r}. "
             "Write Input((28, 28, 1)) or Input((784,))."
         )
-    if not all(is_int(n) and n is not None and n > 0 for n in shape):
-        raise ShapeError(f"Input: sizes must be positive integers. Got {shape!r}.")
-    sizes = [int(n) for n in shape if n is not None]
-    tensor = SymbolicTensor(
-        (batch_size, *sizes), config.checked_dtype(dtype or config.floatx(), "Input")
-    )
+    if not all(n is None or (is_int(n) and n > 0) for n in shape):
+        raise ShapeError(f"Input: sizes must be positive integers, or None. Got {shape!r}.")
+    sizes = [None if n is None else int(n) for n in shape]
+    dtype = _INTEGERS.get(str(dtype)) or config.checked_dtype(dtype or config.floatx(), "Input")
+    tensor = SymbolicTensor((batch_size, *sizes), dtype)
     tensor.name = name
     return tensor

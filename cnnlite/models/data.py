@@ -3,45 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnnlite.errors import ShapeError
-from cnnlite.losses import Loss
+from cnnlite.layers.symbolic import SymbolicTensor
+from cnnlite.models.structure import by_name
+
+if TYPE_CHECKING:
+    from cnnlite.models.heads import Head
 
 
-def as_inputs(x: Any, shapes: Sequence[tuple], dtypes: Sequence[str], where: str) -> list:
-    """Return a model's inputs as contiguous arrays of its dtypes, checked against its shapes."""
-    several = isinstance(x, list | tuple) and any(hasattr(a, "ndim") for a in x)
-    arrays = list(x) if several else [x]
-    if len(arrays) != len(shapes):
+def entries(value: Any, names: Sequence[str | None], where: str, what: str) -> list[Any]:
+    """Return the arrays in a value: one, a list with one per name, or a dict by name."""
+    listed = isinstance(value, list | tuple)
+    several = listed and (len(names) > 1 or any(hasattr(a, "ndim") for a in value))
+    if not several and not isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, dict) and len(value) != len(names):
         raise ShapeError(
-            f"{where}: the model has {len(shapes)} inputs. Got {len(arrays)} arrays. "
-            "Pass a list with one array per input."
+            f"{where}: the model has {len(names)} {what}. Got {len(value)} arrays. "
+            "Pass a list with one array for each, or a dict by name."
         )
+    return by_name(value, names, f"{where}: {what}")
+
+
+def as_inputs(
+    x: Any, tensors: Sequence[SymbolicTensor], names: Sequence[str | None], where: str
+) -> list[np.ndarray]:
+    """Return a model's inputs as contiguous arrays of its dtypes, checked against its shapes."""
+    arrays = entries(x, names, where, "inputs")
     checked = []
-    for given, shape, dtype in zip(arrays, shapes, dtypes, strict=True):
-        a = np.asarray(given)
-        if a.dtype.kind not in "fiub":
-            raise TypeError(f"{where}: x must be numbers. Got dtype {a.dtype}.")
-        fits = a.ndim == len(shape) and all(
-            n is None or n == m for n, m in zip(shape[1:], a.shape[1:], strict=True)
-        )
-        if not fits:
-            hint = ""
-            if a.ndim == len(shape) - 1 and shape[-1] == 1:
-                hint = " Add the last axis: x[..., None]."
-            elif tuple(a.shape) == tuple(shape[1:]):
-                hint = " Add the batch axis: x[None]."
-            raise ShapeError(
-                f"{where}: x does not fit the model's input. Got shape {a.shape}. "
-                f"Make it ({', '.join(['batch', *map(str, shape[1:])])}).{hint}"
-            )
-        checked.append(np.ascontiguousarray(a, dtype=dtype))
+    for given, tensor, name in zip(arrays, tensors, names, strict=True):
+        if given is None:
+            raise ValueError(f"{where}: the input {name!r} is missing. Pass an array for it.")
+        checked.append(_as_input(given, tensor, where))
     if len({len(a) for a in checked}) > 1:
         raise ShapeError(f"{where}: the inputs differ in samples. Got {[len(a) for a in checked]}.")
     return checked
+
+
+def _as_input(given: Any, tensor: SymbolicTensor, where: str) -> np.ndarray:
+    a, shape = np.asarray(given), tensor.shape
+    if a.dtype.kind not in "fiub":
+        raise TypeError(f"{where}: x must be numbers. Got dtype {a.dtype}.")
+    fits = a.ndim == len(shape) and all(
+        n is None or n == m for n, m in zip(shape[1:], a.shape[1:], strict=True)
+    )
+    if not fits:
+        hint = ""
+        if a.ndim == len(shape) - 1 and shape[-1] == 1:
+            hint = " Add the last axis: x[..., None]."
+        elif tuple(a.shape) == tuple(shape[1:]):
+            hint = " Add the batch axis: x[None]."
+        wanted = ", ".join(["batch", *("any" if n is None else str(n) for n in shape[1:])])
+        raise ShapeError(
+            f"{where}: x does not fit the model's input. Got shape {a.shape}. "
+            f"Make it ({wanted}).{hint}"
+        )
+    if shape[0] is not None and where != "predict" and len(a) % shape[0]:
+        raise ShapeError(
+            f"{where}: the model's batches have {shape[0]} samples. Got {len(a)} samples. "
+            f"Pass a multiple of {shape[0]}."
+        )
+    dtype = np.dtype(tensor.dtype)
+    if dtype.kind in "iu" and a.size:
+        limits = np.iinfo(dtype)
+        if a.dtype.kind == "f" and not np.array_equal(a, np.floor(a)):
+            raise TypeError(f"{where}: this input takes whole numbers. Got fractions or NaN.")
+        if not (limits.min <= a.min() and a.max() <= limits.max):
+            raise ValueError(
+                f"{where}: this input takes {dtype}, {limits.min}..{limits.max}. "
+                f"Got {a.min()}..{a.max()}."
+            )
+    return np.ascontiguousarray(a, dtype=dtype)
 
 
 class Dataset:
@@ -50,18 +86,17 @@ class Dataset:
     Parameters
     ----------
     inputs : list of arrays
-    targets : array, optional
-    weights : array, optional
-        One number per row of the predictions.
+    targets, weights : list of arrays or None, optional
+        For each output of the model; weights are one number per row of it.
     """
 
     def __init__(
         self,
         inputs: list[np.ndarray],
-        targets: np.ndarray | None = None,
-        weights: np.ndarray | None = None,
+        targets: Sequence[np.ndarray | None] = (),
+        weights: Sequence[np.ndarray | None] = (),
     ) -> None:
-        self.inputs, self.targets, self.weights = inputs, targets, weights
+        self.inputs, self.targets, self.weights = inputs, list(targets), list(weights)
 
     def __len__(self) -> int:
         return len(self.inputs[0])
@@ -69,17 +104,14 @@ class Dataset:
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays by the names of a plan's inputs."""
         named = {f"x{i}": a for i, a in enumerate(self.inputs)}
-        if self.targets is not None:
-            named["y"] = self.targets
-        if self.weights is not None:
-            named["weights"] = self.weights
-        return named
+        named |= {f"y{i}": a for i, a in enumerate(self.targets) if a is not None}
+        return named | {f"w{i}": a for i, a in enumerate(self.weights) if a is not None}
 
     def part(self, samples: slice) -> Dataset:
         """Return some of the samples, without copying."""
 
-        def cut(a: np.ndarray | None) -> np.ndarray | None:
-            return None if a is None else a[samples]
+        def cut(arrays: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
+            return [None if a is None else a[samples] for a in arrays]
 
         return Dataset([a[samples] for a in self.inputs], cut(self.targets), cut(self.weights))
 
@@ -93,42 +125,113 @@ class Dataset:
                 np.take(a, samples, axis=0, out=arrays[name], mode="clip")
 
 
-def make_dataset(
+def as_targets(
     inputs: list[np.ndarray],
     y: Any,
     sample_weight: Any,
-    output_shape: tuple,
-    dtype: str,
-    loss: Loss,
+    class_weight: Any,
+    heads: Sequence[Head],
+    names: Sequence[str],
     where: str,
 ) -> Dataset:
-    """Return a data set of checked targets and weights."""
+    """Return a data set of checked targets and weights, one for each head that has a loss."""
+    trained = [h for h in heads if h.loss is not None or h.metrics]
     if y is None:
         raise ValueError(f"{where}: no targets. Got y=None. Pass y, one target per sample.")
+    given = _for_heads(y, heads, trained, names, f"{where}: targets")
+    if sample_weight is not None and class_weight is not None:
+        raise ValueError(f"{where}: pass class_weight or sample_weight, not both.")
+    if class_weight is not None and len(heads) > 1:
+        raise ValueError(f"{where}: class_weight needs a model of one output. Got {len(heads)}.")
+    weights: list[Any] = [None] * len(heads)
+    if isinstance(sample_weight, list | tuple | dict) and len(heads) > 1:
+        weights = _for_heads(sample_weight, heads, trained, names, f"{where}: sample_weight")
+    elif sample_weight is not None:
+        weights = [sample_weight] * len(heads)
     n = len(inputs[0])
-    targets = loss.prepare(y, (n, *output_shape[1:]), dtype, f"{where}: {loss.name}")
-    if len(targets) != n:
-        raise ShapeError(f"{where}: x has {n} samples but y has {len(targets)}.")
-    weights = None
-    if sample_weight is not None:
-        weights = _as_weights(sample_weight, n, output_shape, dtype, where)
+    targets: list[np.ndarray | None] = []
+    for i, head in enumerate(heads):
+        target = None
+        if head in trained:
+            if given[i] is None:
+                raise ValueError(f"{where}: no targets for the output {names[i]!r}.")
+            target = _as_target(given[i], n, head, where)
+            if class_weight is not None:
+                weights[i] = _class_weights(class_weight, target, where)
+        targets.append(target)
+        if weights[i] is not None:
+            weights[i] = None if target is None else _as_weights(weights[i], n, head.tensor, where)
     return Dataset(inputs, targets, weights)
 
 
-def _as_weights(value: Any, n: int, output_shape: tuple, dtype: str, where: str) -> np.ndarray:
+def _for_heads(
+    value: Any, heads: Sequence[Head], trained: list[Head], names: Sequence[str], where: str
+) -> list[Any]:
+    """Return one value per head; a list may leave out the heads that nothing is asked of."""
+    if isinstance(value, list | tuple) and len(heads) > 1 and len(value) == len(trained):
+        found = iter(value)
+        return [next(found) if head in trained else None for head in heads]
+    return entries(value, names, where, "outputs")
+
+
+def _as_target(y: Any, n: int, head: Head, where: str) -> np.ndarray:
+    """Return targets as the head's loss (or, without one, its metrics) takes them."""
+    shape = head.tensor.shape
+    if head.loss is not None:
+        # The sizes that may vary are those of the targets.
+        given = np.shape(y)
+        known = [
+            m if m is not None else (given[d] if d < len(given) else 1)
+            for d, m in enumerate(shape[1:], 1)
+        ]
+        label = f"{where}: {head.loss.name}"
+        target = head.loss.prepare(y, (n, *known), head.tensor.dtype, label)
+    else:
+        target = np.ascontiguousarray(y, dtype=np.int32 if head.sparse else head.tensor.dtype)
+    if len(target) != n:
+        raise ShapeError(f"{where}: x has {n} samples but y has {len(target)}.")
+    return target
+
+
+def _class_weights(given: Any, target: np.ndarray, where: str) -> np.ndarray:
+    """Return each sample's weight by its class; a class without one counts 1."""
+    if not isinstance(given, dict):
+        raise TypeError(
+            f"{where}: class_weight must be a dict of class number to weight. Got {given!r}."
+        )
+    y = target
+    if y.ndim > 1:
+        y = y.argmax(-1) if y.shape[-1] > 1 else y[..., 0]
+    if y.ndim > 1:
+        raise ValueError(f"{where}: class_weight needs one class per sample. Got {target.shape}.")
+    labels = np.round(y).astype(np.int64)
+    weights = np.ones(len(y))
+    for label, weight in given.items():
+        weights[labels == int(label)] = float(weight)
+    return weights
+
+
+def _as_weights(value: Any, n: int, tensor: SymbolicTensor, where: str) -> np.ndarray:
     """Return weights of shape (N, ...), one per row of the predictions."""
     w = np.asarray(value)
     if w.dtype.kind not in "fiub":
         raise TypeError(f"{where}: sample_weight must be numbers. Got dtype {w.dtype}.")
-    w = w.astype(dtype)
-    rows = (n, *output_shape[1:-1])
-    if w.shape != rows[: w.ndim] or w.ndim < 1:
+    w = w.astype(tensor.dtype)
+    if w.ndim == 2 and w.shape[1] == 1 and len(tensor.shape) == 2:
+        w = w[:, 0]  # as Keras takes them
+    rows = (n, *tensor.shape[1:-1])
+    fits = 1 <= w.ndim <= len(rows) and all(
+        r is None or r == m for r, m in zip(rows, w.shape, strict=False)
+    )
+    if not fits:
         raise ShapeError(
             f"{where}: sample_weight does not fit. Got shape {w.shape}. Make it ({n},)."
         )
-    return np.ascontiguousarray(
-        np.broadcast_to(w.reshape(w.shape + (1,) * (len(rows) - w.ndim)), rows)
-    )
+    if w.ndim < len(rows) and None in rows:
+        return np.ascontiguousarray(w)  # each batch spreads them over its own sizes
+    known = [m if r is None else r for r, m in zip(rows, (*w.shape, *rows[w.ndim :]), strict=True)]
+    spread = w.reshape(w.shape + (1,) * (len(rows) - w.ndim))
+    return np.ascontiguousarray(np.broadcast_to(spread, [m or 0 for m in known]))
 
 
 def split_validation(data: Dataset, fraction: float) -> tuple[Dataset, Dataset]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from cnnlite import ops
 from cnnlite.errors import ShapeError
@@ -67,37 +69,40 @@ class Graph:
                 found.add(id(node))
         return found
 
-    def forward(
-        self, inputs: Sequence[Tensor], step: StepState, training: bool
-    ) -> tuple[list[Tensor], list[Context]]:
-        """Call every node; return the outputs and each node's context."""
+    def forward(self, inputs: Sequence[Tensor], step: StepState, training: bool) -> Forward:
+        """Call every node on the values and masks of its inputs."""
         learning = self._learning() if training else set()
         values = {id(t): v for t, v in zip(self.inputs, inputs, strict=True)}
+        masks: dict[int, Tensor | None] = {}
         contexts = []
         for index, node in enumerate(self.nodes):
             needs_dx = any(id(t.node) in learning for t in node.inputs)
-            ctx = Context(step, index, needs_dx)
+            ctx = Context(step, index, needs_dx, node.layer)
             xs = [values[id(t)] for t in node.inputs]
-            y = node.layer.call(
-                xs if node.listed else xs[0],
-                ctx=ctx,
-                training=training if node.training is None else node.training,
-                mask=None,
-            )
-            if not _fits(y, node.output):
-                raise ShapeError(
-                    f"{node.layer.name}: call returned another shape than compute_output_shape "
-                    f"promises. Got {y.shape}, promised {node.output.shape}. "
-                    f"Write compute_output_shape in {type(node.layer).__name__}."
-                )
-            values[id(node.output)] = y
+            x: Any = xs if node.listed else xs[0]
+            known = [masks.get(id(t)) for t in node.inputs]
+            mask: Any = known if node.listed else known[0]
+            if all(m is None for m in known):
+                mask = None
+            train = training if node.training is None else node.training
+            y = ctx.call(x, training=train, mask=mask, **node.arguments)
+            made = ctx.mask(x, mask)
+            ys = y if node.several else [y]
+            for tensor, value in zip(node.outputs, ys, strict=True):
+                _check_value(value, tensor, node.layer)
+                values[id(tensor)] = value
+            given = made if isinstance(made, list | tuple) else [made]
+            # A mask for the first output alone leaves the others without one.
+            masks |= {id(t): m for t, m in zip(node.outputs, given, strict=False)}
             contexts.append(ctx)
-        return [values[id(t)] for t in self.outputs], contexts
+        outputs = [values[id(t)] for t in self.outputs]
+        return Forward(outputs, [masks.get(id(t)) for t in self.outputs], contexts)
 
-    def backward(self, dys: Sequence[Tensor], contexts: Sequence[Context]) -> None:
+    def backward(self, dys: Sequence[Tensor | None], contexts: Sequence[Context]) -> None:
         """Run the chain rule: gradients of weights go to each step's state.
 
-        Where a tensor forks, the gradients of its uses are added.
+        Where a tensor forks, the gradients of its uses are added.  None is the
+        gradient of an output that has no loss.
         """
         learning = self._learning()
         gradients: dict[int, Tensor] = {}
@@ -106,13 +111,14 @@ class Graph:
             known = gradients.get(id(tensor))
             gradients[id(tensor)] = dy if known is None else ops.add(known, dy)
 
-        for tensor, dy in zip(self.outputs, dys, strict=True):
-            add(tensor, dy)
+        for tensor, d in zip(self.outputs, dys, strict=True):
+            if d is not None:
+                add(tensor, d)
         for node, ctx in zip(reversed(self.nodes), reversed(contexts), strict=True):
-            if id(node) not in learning or id(node.output) not in gradients:
+            found = [gradients.pop(id(t), None) for t in node.outputs]
+            if id(node) not in learning or all(d is None for d in found):
                 continue
-            dy = gradients.pop(id(node.output))
-            dx = node.layer.backward(dy, ctx=ctx)
+            dx = ctx.backward(found if node.several else found[0])
             if ctx.needs_dx:
                 dxs = dx if node.listed and dx is not None else [dx] * len(node.inputs)
                 for tensor, d in zip(node.inputs, dxs, strict=True):
@@ -125,10 +131,29 @@ class Graph:
         values = {id(t): v for t, v in zip(self.inputs, inputs, strict=True)}
         for node in self.nodes:
             xs = [values[id(t)] for t in node.inputs]
-            values[id(node.output)] = node.layer(
-                xs if node.listed else xs[0], training=node.training
-            )
+            y = node.layer(xs if node.listed else xs[0], training=node.training, **node.arguments)
+            made = y if node.several else [y]
+            values |= {id(t): v for t, v in zip(node.outputs, made, strict=True)}
         return [values[id(t)] for t in self.outputs]
+
+
+@dataclass
+class Forward:
+    """What a forward pass leaves: the outputs, their masks, each node's context."""
+
+    outputs: list[Tensor]
+    masks: list[Tensor | None]
+    contexts: list[Context]
+
+
+def _check_value(value: Any, tensor: SymbolicTensor, layer: Layer) -> None:
+    """Raise unless a layer returned what its compute_output_shape promised."""
+    if not _fits(value, tensor):
+        raise ShapeError(
+            f"{layer.name}: call returned another shape than compute_output_shape "
+            f"promises. Got {value.shape}, promised {tensor.shape}. "
+            f"Write compute_output_shape in {type(layer).__name__}."
+        )
 
 
 def _fits(value: Tensor, tensor: SymbolicTensor) -> bool:

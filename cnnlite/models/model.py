@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import weakref
@@ -10,13 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite.layers.base import Layer, assign_all, unique_name
-from cnnlite.layers.symbolic import SymbolicTensor
-from cnnlite.models import saving
+from cnnlite.errors import ShapeError
+from cnnlite.layers.base import Layer, assign_all, snake_case, unique_name
+from cnnlite.layers.context import accepts
+from cnnlite.layers.symbolic import Input, SymbolicTensor
+from cnnlite.models import architecture, saving
 from cnnlite.models import summary as summaries
 from cnnlite.models.graph import Graph
+from cnnlite.models.structure import Structure, flatten
 from cnnlite.models.training import Trainer
 from cnnlite.ops import Parameter
+from cnnlite.serialization import custom_object_scope
 
 _models: weakref.WeakSet[Model] = weakref.WeakSet()
 
@@ -33,10 +38,14 @@ os.register_at_fork(after_in_child=_renew_locks)
 class Model(Trainer):
     """A network from input to output tensors (Keras's functional model).
 
+    A subclass without inputs and outputs defines ``call(self, inputs)`` with its
+    layers; it is run once, on symbolic tensors, when the model first sees data.
+
     Parameters
     ----------
-    inputs, outputs : SymbolicTensor or list of them
+    inputs, outputs : SymbolicTensor, or list or dict of them
     name : str, optional
+    trainable : bool
 
     Examples
     --------
@@ -49,16 +58,38 @@ class Model(Trainer):
     (1, 4)
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
+    ) -> None:
         super().__init__()
-        self.name = unique_name("functional") if name is None else name
-        self._lists = isinstance(inputs, list | tuple), isinstance(outputs, list | tuple)
-        tensors = [_tensors(inputs, "inputs"), _tensors(outputs, "outputs")]
-        self._graph: Graph | None = Graph(*tensors)
-        for tensor in self._graph.inputs:
+        functional = inputs is not None or outputs is not None
+        if not functional and type(self) is Model:
+            raise TypeError("Model: inputs and outputs are missing. Write Model(inputs, outputs).")
+        stem = "functional" if type(self) is Model else snake_case(type(self).__name__)
+        self.name = unique_name(stem) if name is None else name
+        self._trainable = True
+        self._graph: Graph | None = None
+        self._structures = Structure(None), Structure(None)
+        if functional:
+            self._set_graph(inputs, outputs)
+        if not trainable:
+            self.trainable = False
+        _models.add(self)
+
+    def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        self._structures = Structure(inputs), Structure(outputs)
+        graph = Graph(_tensors(inputs, "inputs"), _tensors(outputs, "outputs"))
+        for tensor in graph.inputs:
             if tensor.node is not None:
                 raise ValueError("Model: inputs must come from Input(), not from a layer.")
-        _models.add(self)
+        self._graph = graph
+        if not self._trainable:
+            self.trainable = False
+        self._forget_plans()
 
     # -- structure
 
@@ -86,6 +117,27 @@ class Model(Trainer):
     @property
     def outputs(self) -> list[SymbolicTensor]:
         return self.graph.outputs
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs, in the form that the model was made with."""
+        return self._structures[0].pack(self.inputs)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, in the form that the model was made with."""
+        return self._structures[1].pack(self.outputs)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether an optimizer changes the weights; setting it sets every layer."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for layer in self.layers if self.built else []:
+            layer.trainable = value
 
     @property
     def input_shape(self) -> Any:
@@ -130,15 +182,19 @@ class Model(Trainer):
 
     @property
     def weights(self) -> list[Parameter]:
-        return [p for layer in self.layers for p in layer.weights]
+        return self._each("weights")
 
     @property
     def trainable_weights(self) -> list[Parameter]:
-        return [p for layer in self.layers for p in layer.trainable_weights]
+        return self._each("trainable_weights")
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
-        return [p for layer in self.layers for p in layer.non_trainable_weights]
+        return self._each("non_trainable_weights")
+
+    def _each(self, kind: str) -> list[Parameter]:
+        """Return the parameters of all layers, each once though its layer be there twice."""
+        return list(dict.fromkeys(p for layer in self.layers for p in getattr(layer, kind)))
 
     def count_params(self) -> int:
         """Return the number of values in all weights."""
@@ -156,19 +212,54 @@ class Model(Trainer):
 
     # -- calling
 
-    def __call__(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+    def call(self, inputs: Any) -> Any:
+        """Return the outputs for symbolic inputs; what a subclass defines."""
+        raise NotImplementedError(
+            f"{type(self).__name__}: no call(self, inputs). Write one that applies layers to "
+            "inputs, or pass inputs and outputs to the constructor."
+        )
+
+    def __call__(self, x: Any, training: Any = False, mask: Any = None) -> Any:
         """Inline the model in another graph, or compute on arrays and return fresh ones."""
-        xs = list(x) if isinstance(x, list | tuple) else [x]
+        xs = flatten(x)
         if xs and all(isinstance(t, SymbolicTensor) for t in xs):
-            self._build_for([t.shape for t in xs])
+            self._build_for(x)
             if len(xs) != len(self.inputs):
                 raise ValueError(f"{self.name}: needs {len(self.inputs)} inputs. Got {len(xs)}.")
-            outputs = self.graph.apply(xs)
-            return outputs if self._lists[1] else outputs[0]
+            keys = self._structures[0].keys
+            if isinstance(x, dict) and keys is not None:
+                xs = [x[key] for key in keys]
+            return self._structures[1].pack(self.graph.apply(xs))
         return self.predict_on_batch(x, training=training)
 
-    def _build_for(self, shapes: list[tuple]) -> None:
-        """Build on first use; a functional model always is."""
+    def build(self, input_shape: Any) -> None:
+        """Build for inputs of this shape, batch first (a list or dict of shapes for several)."""
+        if self.built:
+            return
+        if isinstance(input_shape, dict):
+            inputs: Any = {k: Input(s[1:], s[0], name=k) for k, s in input_shape.items()}
+        elif input_shape and isinstance(input_shape[0], list | tuple):
+            inputs = [Input(s[1:], s[0]) for s in input_shape]
+        else:
+            inputs = Input(input_shape[1:], input_shape[0])
+        self._trace(inputs)
+
+    def _trace(self, inputs: Any) -> None:
+        """Run ``call`` once on symbolic inputs; what comes out is the graph."""
+        known = {"training": _TRAINING} if accepts(type(self).call, "training") else {}
+        outputs = self.call(inputs, **known)
+        self._set_graph(inputs, outputs)
+
+    def _build_for(self, x: Any) -> None:
+        """Build on first use, for data or symbolic tensors; a functional model always is."""
+        if self.built:
+            return
+        if isinstance(x, dict):
+            self._trace({name: _input_like(value, name) for name, value in x.items()})
+        elif isinstance(x, list | tuple) and any(hasattr(a, "ndim") for a in x):
+            self._trace([_input_like(value) for value in x])
+        else:
+            self._trace(_input_like(x))
 
     # -- files
 
@@ -202,15 +293,51 @@ class Model(Trainer):
         saving.load_weights(self, filepath)
 
     def get_config(self) -> dict[str, Any]:
-        return saving.graph_config(self)
+        """Return the architecture as JSON-ready data, from which :meth:`from_config` builds."""
+        return architecture.graph_config(self)
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, type] | None = None
+    ) -> Model:
+        """Return a new model of an architecture, with fresh weights."""
+        with custom_object_scope(custom_objects):
+            return architecture.build(config)
+
+    def to_json(self) -> str:
+        """Return the architecture as text; ``models.model_from_json`` reads it."""
+        return json.dumps(self.get_config())
 
     def __reduce__(self) -> Any:
         # copy, pickle and joblib go through the bytes of a model file.
-        return saving.from_bytes, (saving.to_bytes(self),)
+        return saving.from_bytes, (saving.to_bytes(self), "model", saving.own_classes(self))
+
+
+class _Training:
+    """Stands for "as the model runs" while a subclass's ``call`` is traced."""
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a model's call runs once, for training and inference alike, so it cannot branch on "
+            "`training`. Pass training on to the layers, which know."
+        )
+
+
+_TRAINING = _Training()
+
+
+def _input_like(value: Any, name: str | None = None) -> SymbolicTensor:
+    """Return an Input for arrays of this shape and kind."""
+    if isinstance(value, SymbolicTensor):
+        return Input(value.shape[1:], value.shape[0], value.dtype, name)
+    array = np.asarray(value)
+    if array.ndim < 1:
+        raise ShapeError(f"the model's input needs a batch axis. Got {value!r}.")
+    return Input(array.shape[1:], dtype="int32" if array.dtype.kind in "iub" else None, name=name)
 
 
 def _tensors(value: Any, where: str) -> list[SymbolicTensor]:
-    tensors = list(value) if isinstance(value, list | tuple) else [value]
+    tensors = flatten(value)
     for t in tensors:
         if not isinstance(t, SymbolicTensor):
             raise TypeError(

@@ -27,7 +27,7 @@ def show(logs: dict[str, float]) -> str:
 class Progress:
     """A bar (verbose 1), one line at the end (2), or nothing (0)."""
 
-    def __init__(self, title: str, steps: int, verbose: int) -> None:
+    def __init__(self, title: str, steps: int | None, verbose: int) -> None:
         self.title, self.verbose = title, verbose
         self._start = self._drawn = time.perf_counter()
         self._bar: Any = None

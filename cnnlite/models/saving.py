@@ -17,7 +17,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,95 +26,20 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-import cnnlite.layers as layer_classes
-from cnnlite import losses, metrics, optimizers
+from cnnlite import losses, metrics, optimizers, regularizers
 from cnnlite.errors import FileFormatError
 from cnnlite.layers.base import Layer
-from cnnlite.layers.symbolic import Input, SymbolicTensor
+from cnnlite.models import architecture
+from cnnlite.models.structure import flatten
+from cnnlite.serialization import custom_object_scope, serialize
 from cnnlite.shapes import is_int
 
 if TYPE_CHECKING:
     from cnnlite.models.model import Model
 
 FORMAT = "cnnlite-model"
-VERSION = 1
+VERSION = 2  # 1 had models of one output alone
 SUFFIX = ".safetensors"
-
-# -- architecture
-
-
-def graph_config(model: Model) -> dict[str, Any]:
-    """Return a model's architecture as JSON-ready data."""
-    graph = model.graph
-    number = {id(layer): i for i, layer in enumerate(graph.layers)}
-    tensors = {id(t): ["input", i] for i, t in enumerate(graph.inputs)}
-    tensors |= {id(node.output): ["node", i] for i, node in enumerate(graph.nodes)}
-    sequential = getattr(model, "_stack", None) == graph.layers
-    return {
-        "class_name": "Sequential" if sequential else "Functional",
-        "name": model.name,
-        "inputs": [
-            {"shape": list(t.shape[1:]), "dtype": t.dtype, "name": t.name} for t in graph.inputs
-        ],
-        "layers": [_layer_config(layer) for layer in graph.layers],
-        "nodes": [
-            {
-                "layer": number[id(node.layer)],
-                "inputs": [tensors[id(t)] for t in node.inputs],
-                "listed": node.listed,
-                "training": node.training,
-            }
-            for node in graph.nodes
-        ],
-        "outputs": [tensors[id(t)] for t in graph.outputs],
-        "lists": list(model._lists),
-    }
-
-
-def _layer_config(layer: Layer) -> dict[str, Any]:
-    name = type(layer).__name__
-    if getattr(layer_classes, name, None) is not type(layer):
-        raise ValueError(
-            f"save: {layer.name} is of a class of your own ({name}), which a file cannot rebuild. "
-            "Save its weights with save_weights(), and build the model in code."
-        )
-    return {"class_name": name, "config": layer.get_config()}
-
-
-def _build(config: Mapping[str, Any]) -> Model:
-    """Return the model of an architecture; every lookup that fails raises."""
-    from cnnlite.models.model import Model
-    from cnnlite.models.sequential import Sequential
-
-    inputs = [Input(tuple(i["shape"]), dtype=i["dtype"], name=i["name"]) for i in config["inputs"]]
-    layers = [_layer(c) for c in config["layers"]]
-    if config["class_name"] == "Sequential":
-        return Sequential([*inputs, *layers], name=config["name"])
-    outputs: list[SymbolicTensor] = []
-
-    def tensor(where: list[Any]) -> SymbolicTensor:
-        kind, index = where
-        if not isinstance(index, int) or index < 0:
-            raise ValueError(f"no tensor {where}")
-        return (inputs if kind == "input" else outputs)[index]
-
-    for node in config["nodes"]:
-        xs = [tensor(t) for t in node["inputs"]]
-        layer = layers[node["layer"]]
-        outputs.append(layer(xs if node["listed"] else xs[0], training=node["training"]))
-    ends = [tensor(t) for t in config["outputs"]]
-    several_in, several_out = config["lists"]
-    return Model(
-        inputs if several_in else inputs[0], ends if several_out else ends[0], config["name"]
-    )
-
-
-def _layer(config: Mapping[str, Any]) -> Layer:
-    name = config["class_name"]
-    if name not in layer_classes.__all__ or name in ("Input", "Layer"):
-        raise ValueError(f"no layer of class {name!r}")
-    return getattr(layer_classes, name).from_config(config["config"])
-
 
 # -- bytes
 
@@ -125,7 +50,7 @@ def to_bytes(model: Model) -> bytes:
         description: dict[str, Any] = {
             "format": FORMAT,
             "version": VERSION,
-            "architecture": graph_config(model) if model.built else _unbuilt_config(model),
+            "architecture": architecture.graph_config(model),
             "built": model.built,
             "seed": model._clock.seed,
             "step": model._clock.step,
@@ -136,11 +61,6 @@ def to_bytes(model: Model) -> bytes:
             tensors |= _slot_tensors(model)
         metadata = {"cnnlite": json.dumps(description)}
         return save_tensors(tensors, metadata)
-
-
-def _unbuilt_config(model: Model) -> dict[str, Any]:
-    layers = [_layer_config(layer) for layer in model.layers]
-    return {"class_name": "Sequential", "name": model.name, "inputs": [], "layers": layers}
 
 
 def _weight_tensors(model: Model) -> dict[str, np.ndarray]:
@@ -158,30 +78,48 @@ def _slot_tensors(model: Model) -> dict[str, np.ndarray]:
 
 
 def _compile_config(model: Model) -> dict[str, Any]:
-    def described(thing: Any, module: Any) -> Any:
-        if thing is None or isinstance(thing, str):
-            return thing
-        if isinstance(thing, type):
-            thing = thing()
-        name = type(thing).__name__
-        if getattr(module, name, None) is not type(thing):
-            raise ValueError(
-                f"save: the model is compiled with a class of your own ({name}), which a file "
-                "cannot rebuild. Save its weights with save_weights(), and compile it in code."
-            )
-        return {"class_name": name, "config": thing.get_config()}
-
     assert model.optimizer is not None
+    settings = {name: _described(value) for name, value in model._settings.items()}
+    penalties = [[_described(r), biases] for r, biases in model._penalties]
     return {
-        "optimizer": described(model.optimizer, optimizers),
+        "optimizer": _described(model.optimizer),
         "iterations": model.optimizer.iterations,
-        "loss": described(model.loss, losses),
-        "metrics": [described(m, metrics) for m in model._metric_names],
+        "penalties": penalties,
+        **settings,
     }
 
 
-def from_bytes(data: bytes, source: str = "model") -> Model:
+def _described(thing: Any) -> Any:
+    """Return losses, metrics and the like, in any structure, as JSON-ready data."""
+    return serialize(thing() if isinstance(thing, type) else thing)
+
+
+def own_classes(model: Model) -> dict[str, type]:
+    """Return the user's own classes among a model's parts, by name."""
+    settings = list(model._settings.values())
+    parts = [*architecture.with_sublayers(model.layers), model.optimizer]
+    parts += [thing for value in settings for thing in _things(value)]
+    classes = {type(part) if not isinstance(part, type) else part for part in parts}
+    ours = ("cnnlite.", "builtins")
+    return {c.__name__: c for c in classes if not c.__module__.startswith(ours)}
+
+
+def _things(value: Any) -> list[Any]:
+    nested = flatten(value)
+    if nested == [value] or not nested:
+        return [value]
+    return [thing for v in nested for thing in _things(v)]
+
+
+def from_bytes(
+    data: bytes, source: str = "model", custom_objects: dict[str, type] | None = None
+) -> Model:
     """Return the model whose file holds ``data``; ``source`` names it in errors."""
+    with custom_object_scope(custom_objects):
+        return _from_bytes(data, source)
+
+
+def _from_bytes(data: bytes, source: str) -> Model:
     description = _description(data, source)
     try:
         tensors = load_tensors(data)
@@ -255,7 +193,7 @@ class _FromFile:
 def _restore(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     source = _FromFile(tensors)
     with Layer.weights_from(source.take):
-        model = _build(description["architecture"])
+        model = architecture.build(description["architecture"])
         if model.built != description["built"]:
             raise ValueError("built and unbuilt disagree")
     source.finish()
@@ -263,19 +201,36 @@ def _restore(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Mod
     model._clock.step = _counter(description["step"], 2**64)
     settings = description.get("compile")
     if settings is not None:
-        loss = settings["loss"]
-        model.compile(
-            optimizers.get(settings["optimizer"]),
-            None if loss is None else losses.get(loss),
-            settings["metrics"],
-        )
-        assert model.optimizer is not None
-        model.optimizer.iterations = _counter(settings["iterations"], 2**63)
-        if model.built and model.loss is not None and len(model.outputs) == 1:
-            model._all_metrics()  # raises where one is unknown
+        _restore_compiled(model, settings)
         if model.built and any(name.startswith("optimizer/") for name in tensors):
             _restore_slots(model, tensors)
     return model
+
+
+def _restore_compiled(model: Model, settings: dict[str, Any]) -> None:
+    model.compile(
+        optimizers.get(settings["optimizer"]),
+        _made(settings["loss"], losses.get),
+        settings["loss_weights"],
+        _made(settings["metrics"], metrics.deserialize),
+        _made(settings["weighted_metrics"], metrics.deserialize),
+    )
+    for regularizer, biases in settings["penalties"]:
+        model.regularize(regularizers.get(regularizer), biases)
+    assert model.optimizer is not None
+    model.optimizer.iterations = _counter(settings["iterations"], 2**63)
+    if model.built:
+        model._all_heads("metrics")  # raises where one is unknown
+
+
+def _made(value: Any, get: Callable[[Any], Any]) -> Any:
+    """Return a structure with the objects that its configurations describe."""
+    if isinstance(value, list):
+        return [_made(v, get) for v in value]
+    if isinstance(value, dict):
+        described = value.keys() == {"class_name", "config"}
+        return get(value) if described else {k: _made(v, get) for k, v in value.items()}
+    return value
 
 
 def _counter(value: Any, limit: int) -> int:
@@ -305,12 +260,14 @@ def save_model(model: Model, filepath: Any, overwrite: bool = True) -> None:
     write(filepath, to_bytes(model), overwrite)
 
 
-def load_model(filepath: Any) -> Model:
+def load_model(filepath: Any, custom_objects: dict[str, type] | None = None) -> Model:
     """Return the model saved in a file, compiled as it was, with its optimizer's state.
 
     Parameters
     ----------
     filepath : str or path
+    custom_objects : dict of str to class, optional
+        Classes of your own (layers, losses, ...) that the file names.
 
     Raises
     ------
@@ -329,7 +286,7 @@ def load_model(filepath: Any) -> Model:
     ...     cnnlite.load_model(path).count_params()
     3
     """
-    return from_bytes(read(filepath), str(filepath))
+    return from_bytes(read(filepath), str(filepath), custom_objects)
 
 
 def save_weights(model: Model, filepath: Any, overwrite: bool = True) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer, unique_name
 from cnnlite.layers.symbolic import Input, SymbolicTensor
 from cnnlite.models.graph import Graph
 from cnnlite.models.model import Model, _models
+from cnnlite.models.structure import Structure
 from cnnlite.models.training import Trainer
 
 
@@ -33,93 +36,99 @@ class Sequential(Model):
     9
     """
 
-    def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None) -> None:
+    def __init__(
+        self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None
+    ) -> None:
         Trainer.__init__(self)
         self.name = unique_name("sequential") if name is None else name
-        self._lists = (False, False)
+        self._structures = Structure(None), Structure(None)
         self._graph: Graph | None = None
         self._stack: list[Any] = []
-        self._input: SymbolicTensor | None = None
+        self._tensors: list[SymbolicTensor] = []  # the Input, then each layer's output
+        self._trainable = True
         _models.add(self)
         for layer in layers or []:
             self.add(layer)
+        if not trainable:
+            self.trainable = False
 
     def add(self, layer: Any) -> None:
         """Put a layer (or a model, or first an ``Input``) on top of the stack."""
         if isinstance(layer, SymbolicTensor):
-            if self._stack or self._input is not None:
+            if self._stack or self._tensors:
                 raise ValueError(f"{self.name}: an Input can only come first.")
-            self._input = layer
+            self._tensors = [layer]
             return
         if not isinstance(layer, Layer | Model):
             raise TypeError(f"{self.name}: not a layer. Got {layer!r}.")
-        before = self._input
-        self._stack.append(layer)
         sample = getattr(layer, "sample_shape", None)
-        if len(self._stack) == 1 and self._input is None and sample is not None:
-            self._input = Input(sample, dtype=getattr(layer, "dtype", None))
-        try:
-            self._rebuild()
-        except BaseException:  # the layer does not fit: leave the model as it was
-            self._stack.pop()
-            self._input = before
-            self._rebuild()
-            raise
+        first = not self._stack and not self._tensors and sample is not None
+        tensors = [_input_of(layer, sample)] if first else self._tensors
+        if tensors:
+            made = layer(tensors[-1])
+            if not isinstance(made, SymbolicTensor):
+                raise ValueError(
+                    f"{self.name}: {layer.name} has several outputs, and a stack passes on one. "
+                    "Build a Model(inputs, outputs) instead."
+                )
+            self._tensors = [*tensors, made]
+        self._stack.append(layer)
+        self._connect()
 
     def pop(self) -> Any:
         """Take the topmost layer away and return it."""
         if not self._stack:
             raise ValueError(f"{self.name}: there is no layer to pop.")
         layer = self._stack.pop()
-        self._rebuild()
+        if self._tensors:
+            self._tensors.pop()
+        self._connect()
         return layer
 
-    def _rebuild(self) -> None:
-        self._forget_plans()
-        self._metrics = None  # "accuracy" depends on the last layer
+    def _connect(self) -> None:
         self._graph = None
-        if self._input is None or not self._stack:
-            return
-        tensor = self._input
-        for layer in self._stack:
-            tensor = layer(tensor)
-        self._graph = Graph([self._input], [tensor])
+        if self._stack and self._tensors:
+            self._graph = Graph(self._tensors[:1], self._tensors[-1:])
+        self._forget_plans()
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Build for inputs of this shape, batch first."""
-        shape = tuple(input_shape)
-        if self._input is None:
-            if len(shape) < 1 or any(n is None for n in shape[1:]):
-                raise ShapeError(
-                    f"{self.name}: build needs (batch, sizes...). Got {input_shape!r}."
-                )
-            dtype = getattr(self._stack[0], "dtype", None) if self._stack else None
-            self._input = Input(shape[1:], dtype=dtype)
-            self._rebuild()
+        if self.built:
+            return
+        if not self._stack:
+            raise ValueError(f"{self.name}: the model has no layers. Add one.")
+        try:
+            shape = tuple(input_shape)
+        except TypeError:
+            shape = ()
+        if not shape:
+            raise ShapeError(f"{self.name}: build needs (batch, sizes...). Got {input_shape!r}.")
+        self._build_on(_input_of(self._stack[0], shape[1:], shape[0]))
 
-    def _build_for(self, shapes: list[tuple]) -> None:
-        if self._graph is None:
+    def _build_on(self, tensor: SymbolicTensor) -> None:
+        """Call the stack on an Input; nothing changes if a layer does not fit."""
+        tensors = [tensor]
+        for layer in self._stack:
+            tensors.append(layer(tensors[-1]))
+        self._tensors = tensors
+        self._connect()
+
+    def _build_for(self, x: Any) -> None:
+        if self.built:
+            return
+        if isinstance(x, SymbolicTensor):
             if not self._stack:
                 raise ValueError(f"{self.name}: the model has no layers. Add one.")
-            self.build(shapes[0])
+            self._build_on(Input(x.shape[1:], x.shape[0], x.dtype))
+        else:
+            self.build((None, *np.shape(x)[1:]) if np.ndim(x) else None)
 
     @property
     def layers(self) -> list[Any]:
         return list(self._stack)
 
-    @property
-    def weights(self) -> list[Any]:
-        return self._each("weights")
 
-    @property
-    def trainable_weights(self) -> list[Any]:
-        return self._each("trainable_weights")
-
-    @property
-    def non_trainable_weights(self) -> list[Any]:
-        return self._each("non_trainable_weights")
-
-    def _each(self, kind: str) -> list[Any]:
-        """Return the parameters of all layers, each once though its layer be there twice."""
-        found = {id(p): p for layer in self._stack for p in getattr(layer, kind)}
-        return list(found.values())
+def _input_of(layer: Any, sample: Any, batch_size: int | None = None) -> SymbolicTensor:
+    """Return an Input of the dtype that a stack's first layer takes."""
+    dtype = getattr(layer, "input_dtype", None) or getattr(layer, "dtype", None)
+    return Input(sample, batch_size, dtype)

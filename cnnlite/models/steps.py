@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from cnnlite import losses, metrics, ops, optimizers
+from cnnlite import losses, metrics, ops, optimizers, regularizers
 from cnnlite.callbacks import History
 from cnnlite.kernels.registry import get_backend
-from cnnlite.layers.context import Clock, Context, StepState
+from cnnlite.layers.context import Clock, StepState
 from cnnlite.models.arena import Arena
-from cnnlite.models.data import Dataset, as_inputs, make_dataset
+from cnnlite.models.data import Dataset, as_inputs, as_targets
+from cnnlite.models.graph import Forward, Graph
+from cnnlite.models.heads import Head, make_heads
 from cnnlite.models.plan import EagerPlan, record
+from cnnlite.models.structure import Structure
+from cnnlite.ops import Parameter
 from cnnlite.random_state import next_seed, splitmix64
 
 _SHUFFLE_STREAM = 2**32 - 1  # of random numbers; nodes count up from 0
@@ -25,15 +29,20 @@ class Steps:
 
     graph: Any
     name: str
+    trainable_weights: Any
+    _structures: tuple[Structure, Structure]  # of the inputs and of the outputs
 
     def __init__(self) -> None:
         self.stop_training = False
         self.optimizer: optimizers.Optimizer | None = None
-        self.loss: losses.Loss | None = None
+        self.loss: Any = None
         self.history: History | None = None
-        self._metric_names: list[Any] = []
-        self._metrics: list[metrics.Metric] | None = None
-        self._loss_mean = metrics.Mean("loss")
+        self._settings: dict[str, Any] = {}  # what compile was given, but for the optimizer
+        self._heads: list[Head] | None = None
+        self._penalties: list[tuple[Any, bool]] = []  # over all weights: regularizer, biases too
+        self._penalty = np.zeros(2)  # sum over samples, number of samples
+        self._penalty_sum = self._penalty[:1]
+        self._eager = False
         self._arena = Arena()
         self._lock = threading.RLock()
         self._clock = Clock(next_seed())
@@ -41,61 +50,179 @@ class Steps:
     # -- settings
 
     def compile(
-        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Choose how to train.
 
         Parameters
         ----------
         optimizer : str or Optimizer
-        loss : str or Loss
-        metrics : sequence of str or Metric, optional
-            ``"accuracy"`` is resolved from the shapes.
+        loss : str, Loss, or a list or dict of them
+            For several outputs: one for all, or one for each (None: not trained on).
+        loss_weights : list or dict of float, optional
+            What each output's loss counts in their sum.
+        metrics, weighted_metrics : list or dict of str or Metric, optional
+            Measured without and with the sample weights; for several outputs, one entry
+            (or a list) for each.  ``"accuracy"`` is resolved from the shapes.
+        run_eagerly : bool
+            Compute every step anew, operation by operation, without a plan: for
+            debugging a layer of one's own.
+        steps_per_execution, jit_compile, auto_scale_loss
+            Taken for Keras's sake; a step costs microseconds, nothing is compiled and
+            nothing scaled, so they change nothing.
         """
         with self._lock:
-            self.optimizer = optimizers.get(optimizer)
-            self.loss = None if loss is None else losses.get(loss)
-            if metrics is not None and not isinstance(metrics, list | tuple):
+            if isinstance(loss, dict):
+                loss = {
+                    name: None if one is None else losses.get(one) for name, one in loss.items()
+                }
+            elif isinstance(loss, list | tuple):
+                loss = [None if one is None else losses.get(one) for one in loss]
+            elif loss is not None:
+                loss = losses.get(loss)
+            if metrics is not None and not isinstance(metrics, list | tuple | dict):
                 metrics = [metrics]
-            self._metric_names = list(metrics or [])
-            self._metrics = None
+            self.optimizer = optimizers.get(optimizer)
+            self.loss = loss
+            self._settings = {
+                "loss": loss,
+                "loss_weights": loss_weights,
+                "metrics": metrics,
+                "weighted_metrics": weighted_metrics,
+            }
+            self._eager = bool(run_eagerly)
             self._forget_plans()
 
+    def regularize(self, regularizer: Any, biases: bool = False) -> None:
+        """Add a penalty on all trainable weights of the model to its loss.
+
+        It comes on top of the layers' own regularizers.
+
+        Parameters
+        ----------
+        regularizer : str or Regularizer
+            None takes the penalties of earlier calls away.
+        biases : bool
+            Penalise biases, and the shifts and scales of normalizations, too.
+
+        Examples
+        --------
+        >>> import cnnlite
+        >>> from cnnlite import layers, regularizers
+        >>> model = cnnlite.Sequential([cnnlite.Input((2,)), layers.Dense(1)])
+        >>> model.regularize(regularizers.L1(0.005), biases=True)
+        """
+        with self._lock:
+            if regularizer is None:
+                self._penalties = []
+            else:
+                self._penalties.append((regularizers.get(regularizer), bool(biases)))
+            self._forget_plans()
+
+    def _regularized(self) -> list[tuple[Parameter, Any]]:
+        """Return each trainable weight with each regularizer that counts for it."""
+        weights = self.trainable_weights
+        own = [(w, w.regularizer) for w in weights if w.regularizer is not None]
+        everywhere = [
+            (w, regularizer)
+            for regularizer, biases in self._penalties
+            for w in weights
+            if biases or not _is_bias(w)
+        ]
+        return own + everywhere
+
+    @property
+    def losses(self) -> list[float]:
+        """The penalties on the weights as they are now."""
+        with self._lock:
+            return [regularizer(weight.value) for weight, regularizer in self._regularized()]
+
     def _forget_plans(self) -> None:
+        self._heads = None
         self._arena.clear()
+
+    # -- heads
+
+    @property
+    def output_names(self) -> list[str]:
+        """The outputs' names: the keys of a dict of outputs, or the names of their layers."""
+        keys = self._structures[1].keys
+        if keys is not None:
+            return keys
+        names: list[str] = []
+        for tensor in self.graph.outputs:
+            stem = tensor.name if tensor.node is None else tensor.node.layer.name
+            name, count = stem or "output", 0
+            while name in names:
+                count += 1
+                name = f"{stem}_{count}"
+            names.append(name)
+        return names
+
+    def _all_heads(self, where: str) -> list[Head]:
+        if self.optimizer is None:
+            raise ValueError(f"{where}: the model is not compiled. Call compile(...) first.")
+        if self._heads is None:
+            given = self._settings
+            self._heads = make_heads(
+                self.graph.outputs,
+                self.output_names,
+                given["loss"],
+                given["loss_weights"],
+                given["metrics"],
+                given["weighted_metrics"],
+            )
+        if where != "metrics" and all(head.loss is None for head in self._heads):
+            raise ValueError(f"{where}: the model has no loss. Pass loss= to compile().")
+        return self._heads
+
+    @property
+    def metrics(self) -> list[metrics.Metric]:
+        """The loss of each output if there are several, then the metrics."""
+        heads = self._all_heads("metrics")
+        means = [head.mean for head in heads if head.loss is not None] if len(heads) > 1 else []
+        return [*means, *(metric for head in heads for metric in head.metrics)]
 
     @property
     def metrics_names(self) -> list[str]:
-        return [m.name for m in self._all_metrics()]
+        return list(self._logs())
 
-    def _all_metrics(self) -> list[metrics.Metric]:
-        """Return the running means: the loss first, then the metrics."""
-        if self._metrics is None:
-            loss = self._checked_loss("metrics")
-            shape = self.graph.outputs[0].shape
-            self._metrics = [metrics.get(m, loss, shape) for m in self._metric_names]
-        return [self._loss_mean, *self._metrics]
+    def _states(self) -> list[np.ndarray]:
+        """Return the arrays that hold the running losses and metrics."""
+        found = [self._penalty]
+        for head in self._all_heads("metrics"):
+            found += [head.mean.state, *(metric.state for metric in head.metrics)]
+        return found
 
     def reset_metrics(self) -> None:
-        """Start the running means anew."""
-        for metric in self._all_metrics():
-            metric.reset_state()
+        """Start the running losses and metrics anew."""
+        self._penalty[...] = 0
+        for head in self._all_heads("metrics"):
+            for metric in (head.mean, *head.metrics):
+                metric.reset_state()
 
-    def _logs(self) -> dict[str, float]:
+    def _logs(self) -> dict[str, Any]:
         with self._lock:
-            return {m.name: m.result() for m in self._all_metrics()}
-
-    def _checked_loss(self, where: str) -> losses.Loss:
-        if self.optimizer is None:
-            raise ValueError(f"{where}: the model is not compiled. Call compile(...) first.")
-        if self.loss is None:
-            raise ValueError(f"{where}: the model has no loss. Pass loss= to compile().")
-        if len(self.graph.outputs) != 1:
-            raise ValueError(
-                f"{where}: the model has {len(self.graph.outputs)} outputs, and a loss takes one. "
-                "Train a model of one output; its layers are shared."
-            )
-        return self.loss
+            heads = self._all_heads("metrics")
+            trained = [head for head in heads if head.loss is not None]
+            total = sum(head.weight * head.mean.result() for head in trained)
+            if self._penalty[1]:
+                total += self._penalty[0] / self._penalty[1]
+            logs = {"loss": float(total)}
+            if len(heads) > 1:
+                logs |= {head.mean.name: head.mean.result() for head in trained}
+            for head in heads:
+                logs |= {f"{head.label}{m.name}": m.result() for m in head.metrics}
+            return logs
 
     # -- plans
 
@@ -105,55 +232,68 @@ class Steps:
         backend = get_backend()  # once: another thread may switch it meanwhile
 
         def make() -> Any:
-            if self.graph.dynamic:
+            if self._eager or self.graph.dynamic:
                 return EagerPlan(program, {n: np.empty(*spec) for n, spec in specs.items()})
             return record(program, backend)
 
         return self._arena.plan((kind, *specs.items(), backend), make)
 
-    def _forward(self, plan: Any, data: Dataset, size: int, training: bool) -> Any:
-        """Record the forward pass; return the inputs, outputs, contexts and state."""
-        state = StepState(self._clock)
+    def _forward(
+        self, plan: Any, data: Dataset, size: int, training: bool, penalties: Any = None
+    ) -> tuple[dict[str, Any], Forward, StepState]:
+        """Record the forward pass; return the inputs by name, what it left, and its state."""
+        state = StepState(self._clock, penalties)
         named = {
             name: plan.input(name, (size, *a.shape[1:]), a.dtype)
             for name, a in data.arrays().items()
         }
         inputs = [named[f"x{i}"] for i in range(len(data.inputs))]
-        outputs, contexts = self.graph.forward(inputs, state, training)
-        return named, outputs, contexts, state
+        return named, self.graph.forward(inputs, state, training), state
 
-    def _record_loss(self, named: dict[str, Any], y_pred: Any, state: StepState) -> Context:
-        assert self.loss is not None
-        ctx = Context(state)
-        values = self.loss.call(named["y"], y_pred, ctx=ctx)
-        _, *others = self._all_metrics()
-        self._loss_mean.record_values(values, named.get("weights"))
-        for metric in others:
-            metric.record(named["y"], y_pred)
-        return ctx
+    def _record_losses(
+        self, plan: Any, named: dict[str, Any], made: Forward, state: StepState, size: int
+    ) -> None:
+        """Record losses, penalties and metrics; those metrics that run in Python get outputs."""
+        for head in self._all_heads("fit"):
+            i = head.index
+            y, mask = made.outputs[i], made.masks[i]
+            if f"y{i}" in named:
+                head.record(named[f"y{i}"], y, named.get(f"w{i}"), mask, state)
+                for name, array in head.outputs_for_python(y, mask).items():
+                    plan.output(name, array)
+        for weight, regularizer in self._regularized():
+            regularizer.call(weight, out=self._penalty_sum, scale=float(size))
 
     def _train_plan(self, data: Dataset, size: int) -> Any:
         def program(plan: Any) -> None:
-            assert self.loss is not None and self.optimizer is not None
-            named, (y_pred,), contexts, state = self._forward(plan, data, size, True)
-            ctx = self._record_loss(named, y_pred, state)
-            dy = self.loss.backward(named.get("weights"), ctx=ctx)
-            self.graph.backward([dy], contexts)
+            assert self.optimizer is not None
+            named, made, state = self._forward(plan, data, size, True, self._penalty_sum)
+            self._record_losses(plan, named, made, state, size)
+            dys = [
+                head.backward(named.get(f"w{head.index}"), made.masks[head.index])
+                for head in self._all_heads("fit")
+            ]
+            self.graph.backward(dys, made.contexts)
+            for weight, regularizer in self._regularized():
+                regularizer.backward(weight, out=state.gradient(weight))
             self.optimizer.apply(state.gradients(self.optimizer.weights))
+            for weight in self.optimizer.weights:
+                if weight.constraint is not None:
+                    weight.constraint.apply(weight)
 
         return self._plan("train", data, size, program)
 
     def _test_plan(self, data: Dataset, size: int) -> Any:
         def program(plan: Any) -> None:
-            named, (y_pred,), _, state = self._forward(plan, data, size, False)
-            self._record_loss(named, y_pred, state)
+            named, made, state = self._forward(plan, data, size, False, self._penalty_sum)
+            self._record_losses(plan, named, made, state, size)
 
         return self._plan("test", data, size, program)
 
     def _predict_plan(self, data: Dataset, size: int, training: bool) -> Any:
         def program(plan: Any) -> None:
-            _, outputs, _, _ = self._forward(plan, data, size, training)
-            for i, y in enumerate(outputs):
+            _, made, _ = self._forward(plan, data, size, training)
+            for i, y in enumerate(made.outputs):
                 plan.output(f"out{i}", y)
 
         return self._plan(("predict", training), data, size, program)
@@ -162,11 +302,11 @@ class Steps:
 
     def _start_training(self) -> None:
         assert self.optimizer is not None
-        weights = self.trainable_weights  # type: ignore[attr-defined]
+        weights = self.trainable_weights
         if [id(w) for w in weights] != [id(w) for w in self.optimizer.weights]:
             if not weights:
                 raise ValueError(f"{self.name}: there is nothing to train: no trainable weight.")
-            self._forget_plans()
+            self._arena.clear()
         self.optimizer.build(weights)
 
     def _train_step(self, data: Dataset, samples: Any, size: int) -> None:
@@ -182,28 +322,37 @@ class Steps:
         finally:
             for weight in self.optimizer.weights:
                 weight.version += 1
+        self._count(plan, size)
 
     def _test_step(self, data: Dataset, samples: slice) -> None:
-        plan = self._test_plan(data, samples.stop - samples.start)
+        size = samples.stop - samples.start
+        plan = self._test_plan(data, size)
         data.fill(plan.arrays, samples)
         plan.run()
+        self._count(plan, size)
+
+    def _count(self, plan: Any, size: int) -> None:
+        """Count the samples of a step, and update the metrics that run in Python."""
+        self._penalty[1] += size
+        for head in self._all_heads("fit"):
+            head.update_in_python(plan.arrays)
 
     # -- data
 
     def _inputs(self, x: Any, where: str) -> list[np.ndarray]:
         if x is None:
             raise ValueError(f"{where}: no data. Got x=None. Pass an array.")
-        several = isinstance(x, list | tuple) and any(hasattr(a, "ndim") for a in x)
-        self._build_for([np.shape(a) for a in (x if several else [x])])  # type: ignore[attr-defined]
-        tensors = self.graph.inputs
-        shapes, dtypes = [t.shape for t in tensors], [t.dtype for t in tensors]
-        return as_inputs(x, shapes, dtypes, where)
+        self._build_for(x)  # type: ignore[attr-defined]
+        graph: Graph = self.graph
+        names = self._structures[0].keys or [t.name for t in graph.inputs]
+        return as_inputs(x, graph.inputs, names, where)
 
-    def _dataset(self, x: Any, y: Any, sample_weight: Any, where: str) -> Dataset:
+    def _dataset(
+        self, x: Any, y: Any, sample_weight: Any, where: str, class_weight: Any = None
+    ) -> Dataset:
         inputs = self._inputs(x, where)
-        loss = self._checked_loss(where)
-        out = self.graph.outputs[0]
-        return make_dataset(inputs, y, sample_weight, out.shape, out.dtype, loss, where)
+        heads = self._all_heads(where)
+        return as_targets(inputs, y, sample_weight, class_weight, heads, self.output_names, where)
 
     def _order(self, n: int) -> np.ndarray:
         """Return a permutation that is a function of the model's seed and the steps done.
@@ -214,3 +363,8 @@ class Steps:
         clock = ops.clock(splitmix64(self._clock.seed), self._clock.step)
         keys = ops.random_uniform((n,), clock=clock, stream=_SHUFFLE_STREAM)
         return np.argsort(keys, kind="stable")
+
+
+def _is_bias(weight: Parameter) -> bool:
+    """Return whether a weight shifts or scales units, rather than connecting them."""
+    return weight.name.rsplit("/", 1)[-1].endswith(("bias", "beta", "gamma"))

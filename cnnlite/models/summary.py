@@ -34,7 +34,8 @@ def summary(model: Model, print_fn: Callable[[str], object] = print) -> None:
         seen.add(id(layer))
         name = f"{layer.name} ({type(layer).__name__})"
         work = layer.multiply_adds(input_shapes(node))
-        rows.append((name, _shape(node.output.shape), f"{count:,}", f"{work:,}"))
+        shapes = " ".join(_shape(t.shape) for t in node.outputs)
+        rows.append((name, shapes, f"{count:,}", f"{work:,}"))
     widths = [max(len(r[i]) for r in [HEADER, *rows]) for i in range(4)]
     line = "-" * (sum(widths) + 6)
 
@@ -61,7 +62,14 @@ def summary(model: Model, print_fn: Callable[[str], object] = print) -> None:
 
 
 def _shape(shape: tuple) -> str:
-    return "(" + ", ".join("batch" if n is None else str(n) for n in shape) + ")"
+    return (
+        "("
+        + ", ".join(
+            "batch" if d == 0 and n is None else "any" if n is None else str(n)
+            for d, n in enumerate(shape)
+        )
+        + ")"
+    )
 
 
 def _bytes(n: int) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from cnnlite.callbacks import CallbackList, History
 from cnnlite.errors import ShapeError
+from cnnlite.models.batches import ArrayBatches, Batches, Epochs, StreamBatches, is_stream
 from cnnlite.models.data import Dataset, split_validation
 from cnnlite.models.progress import Progress, checked_verbose
 from cnnlite.models.steps import Steps
@@ -20,11 +22,16 @@ class Trainer(Steps):
     # -- one batch
 
     def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
     ) -> Any:
         """Train on one batch; return the loss and metrics, running since ``reset_metrics``."""
         with self._lock:
-            data = self._dataset(x, y, sample_weight, "train_on_batch")
+            data = self._dataset(x, y, sample_weight, "train_on_batch", class_weight)
             self._start_training()
             self._train_step(data, slice(0, len(data)), len(data))
             return self._result(return_dict)
@@ -42,19 +49,18 @@ class Trainer(Steps):
         """Return the predictions for one batch."""
         with self._lock:
             data = Dataset(self._inputs(x, "predict_on_batch"))
-            plan = self._predict_plan(data, len(data), training)
-            data.fill(plan.arrays, slice(0, len(data)))
             if training:
                 self._clock.step += 1  # fresh masks on every call
-            plan.run()
-            return self._shaped([plan.arrays[f"out{i}"].copy() for i in range(self._n_outputs)])
+            return self._structures[1].pack(self._predict_step(data, 0, len(data), training))
 
-    @property
-    def _n_outputs(self) -> int:
-        return len(self.graph.outputs)
-
-    def _shaped(self, outputs: list[np.ndarray]) -> Any:
-        return outputs if self._lists[1] else outputs[0]  # type: ignore[attr-defined]
+    def _predict_step(
+        self, data: Dataset, start: int, stop: int, training: bool = False
+    ) -> list[np.ndarray]:
+        """Return fresh arrays of the predictions for some samples; the caller holds the lock."""
+        plan = self._predict_plan(data, stop - start, training)
+        data.fill(plan.arrays, slice(start, stop))
+        plan.run()
+        return [plan.arrays[f"out{i}"].copy() for i in range(len(self.graph.outputs))]
 
     def _result(self, return_dict: bool) -> Any:
         logs = self._logs()
@@ -76,16 +82,22 @@ class Trainer(Steps):
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
     ) -> History:
         """Train for some epochs.
 
         Parameters
         ----------
-        x : array, or list of arrays for several inputs
-        y : array
+        x : array, list or dict of arrays, PyDataset, or generator
+            For several inputs, a list in their order or a dict by name.  A PyDataset
+            or a generator gives whole batches ``(x, y)`` or ``(x, y, sample_weight)``.
+        y : array, or list or dict of arrays for several outputs
         batch_size : int
             Default 32.  The last batch of an epoch may be smaller.
         epochs : int
@@ -95,13 +107,21 @@ class Trainer(Steps):
         callbacks : list of Callback
         validation_split : float
             The last part of the samples is kept for validation, before shuffling.
-        validation_data : (x, y) or (x, y, sample_weight)
+        validation_data : (x, y), (x, y, sample_weight), PyDataset or generator
         shuffle : bool
-            Whether each epoch takes the samples in another order, which depends on
-            the model's seed and the steps done.
-        sample_weight : (N,) array, optional
+            Whether each epoch takes the samples (the batches of a PyDataset) in another
+            order, which depends on the model's seed and the steps done.
+        class_weight : dict of int to float, optional
+            What the samples of each class count; 1 for a class that is not there.
+        sample_weight : (N,) array, or list or dict of arrays, optional
         initial_epoch : int
+        steps_per_epoch : int, optional
+            Batches in an epoch; default: all.  Needed where a generator never ends.
+        validation_steps : int, optional
+            Batches of the validation; default: all.
         validation_batch_size : int, optional
+        validation_freq : int or sequence of int
+            Validate after every that many epochs, or after these (the first is 1).
 
         Returns
         -------
@@ -115,32 +135,38 @@ class Trainer(Steps):
             validation_size = _checked_size(validation_batch_size, "fit: validation_batch_size")
         _check_count(epochs, "fit: epochs")
         _check_count(initial_epoch, "fit: initial_epoch")
+        _check_steps(steps_per_epoch, "fit: steps_per_epoch")
+        _check_steps(validation_steps, "fit: validation_steps")
+        validates = _validation_epochs(validation_freq)
         with self._lock:
-            data = self._dataset(x, y, sample_weight, "fit")
-            validation = None
+            batches = self._batches(x, y, sample_weight, size, "fit", class_weight, shuffle)
+            validation: Batches | None = None
             if validation_data is not None:
-                validation = self._dataset(*_unpack(validation_data), "fit: validation_data")
-                if not len(validation):
-                    raise ShapeError("fit: validation_data has no samples. Got x of length 0.")
+                validation = self._validation(validation_data, validation_size)
             elif validation_split:
-                data, validation = split_validation(data, validation_split)
-            if not len(data):
+                if not isinstance(batches, ArrayBatches):
+                    raise ValueError(
+                        "fit: validation_split needs arrays. Pass validation_data instead."
+                    )
+                batches.data, held_out = split_validation(batches.data, validation_split)
+                batches = ArrayBatches(batches.data, size, batches.order)
+                validation = ArrayBatches(held_out, validation_size)
+            if batches.steps == 0:
                 raise ShapeError("fit: no samples. Got x of length 0.")
-            self._start_training()
-        params = {"epochs": epochs, "steps": -(-len(data) // size), "verbose": verbose}
+        source = Epochs(batches, steps_per_epoch, "fit")
+        params = {"epochs": epochs, "steps": source.steps, "verbose": verbose}
         self.history = history = History()
         calls = CallbackList([*_listed(callbacks), history], self, params)
         self.stop_training = False
         calls.call("on_train_begin")
-        logs: dict[str, float] = {}
+        logs: dict[str, Any] = {}
         for epoch in range(initial_epoch, epochs):
-            progress = Progress(f"Epoch {epoch + 1}/{epochs}", params["steps"], verbose)
+            progress = Progress(f"Epoch {epoch + 1}/{epochs}", source.steps, verbose)
             try:
                 calls.call("on_epoch_begin", epoch)
-                order = self._order(len(data)) if shuffle else None
-                logs = self._fit_epoch(data, size, order, calls, progress)
-                if validation is not None:
-                    found = self._evaluate(validation, validation_size, calls)
+                logs = self._fit_epoch(source, calls, progress)
+                if validation is not None and validates(epoch):
+                    found = self._evaluate(Epochs(validation, validation_steps, "fit"), calls)
                     logs |= {f"val_{name}": value for name, value in found.items()}
             except BaseException:
                 progress.abandon()
@@ -152,31 +178,66 @@ class Trainer(Steps):
         calls.call("on_train_end", logs=logs)
         return history
 
-    def _fit_epoch(
-        self,
-        data: Dataset,
-        size: int,
-        order: np.ndarray | None,
-        calls: CallbackList,
-        progress: Progress,
-    ) -> dict[str, float]:
-        self.reset_metrics()
+    def _fit_epoch(self, source: Epochs, calls: CallbackList, progress: Progress) -> dict[str, Any]:
+        if self._heads is not None:
+            self.reset_metrics()
         heard = calls.wants(
             "on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"
         )
-        for batch, start in enumerate(range(0, len(data), size)):
-            stop = min(start + size, len(data))
+        batch = -1
+        for batch, (data, samples, size) in enumerate(source.epoch()):
             if heard:
                 calls.call("on_train_batch_begin", batch)
             with self._lock:
-                samples = slice(start, stop) if order is None else order[start:stop]
-                self._train_step(data, samples, stop - start)
+                if batch == 0:  # a generator's first batch may build the model
+                    self._start_training()
+                self._train_step(data, samples, size)
             progress.advance(self._logs)
             if heard:
                 calls.call("on_train_batch_end", batch, logs=self._logs())
             if self.stop_training:
                 break
+        if batch < 0:
+            raise ValueError("fit: the data gave no batch. Pass a generator that yields (x, y).")
         return self._logs()
+
+    def _batches(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        size: int,
+        where: str,
+        class_weight: Any = None,
+        shuffle: bool = False,
+    ) -> Batches:
+        """Return the batches of whatever was given as data."""
+        order = self._order if shuffle else None
+        if not is_stream(x):
+            data = self._dataset(x, y, sample_weight, where, class_weight)
+            return ArrayBatches(data, size, order)
+        if y is not None or sample_weight is not None:
+            raise ValueError(
+                f"{where}: x gives whole batches (x, y), so leave y and sample_weight out."
+            )
+
+        def prepare(x: Any, y: Any, weight: Any) -> Dataset:
+            with self._lock:
+                return self._dataset(x, y, weight, where, class_weight)
+
+        return StreamBatches(x, prepare, order)
+
+    def _validation(self, given: Any, size: int) -> Batches:
+        where = "fit: validation_data"
+        if is_stream(given):
+            return self._batches(given, None, None, size, where)
+        if not isinstance(given, list | tuple) or len(given) not in (2, 3):
+            raise ValueError(f"{where} must be (x, y), (x, y, sample_weight) or a PyDataset.")
+        x, y, *weight = given
+        batches = self._batches(x, y, weight[0] if weight else None, size, where)
+        if batches.steps == 0:
+            raise ShapeError(f"{where} has no samples. Got x of length 0.")
+        return batches
 
     def evaluate(
         self,
@@ -185,10 +246,13 @@ class Trainer(Steps):
         batch_size: int | None = None,
         verbose: Any = "auto",
         sample_weight: Any = None,
+        steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
         """Return the loss and metrics over a data set, in test mode.
+
+        Parameters are those of :meth:`fit`; ``steps`` is the number of batches.
 
         Returns
         -------
@@ -197,13 +261,13 @@ class Trainer(Steps):
         """
         verbose = checked_verbose(verbose, "evaluate")
         size = _checked_size(batch_size, "evaluate: batch_size")
+        _check_steps(steps, "evaluate: steps")
         with self._lock:
-            data = self._dataset(x, y, sample_weight, "evaluate")
-        steps = -(-len(data) // size)
-        calls = CallbackList(callbacks, self, {"steps": steps, "verbose": verbose})
-        progress = Progress("Evaluate", steps, verbose)
+            source = Epochs(self._batches(x, y, sample_weight, size, "evaluate"), steps, "evaluate")
+        calls = CallbackList(callbacks, self, {"steps": source.steps, "verbose": verbose})
+        progress = Progress("Evaluate", source.steps, verbose)
         try:
-            logs = self._evaluate(data, size, calls, progress)
+            logs = self._evaluate(source, calls, progress)
         except BaseException:
             progress.abandon()
             raise
@@ -212,28 +276,30 @@ class Trainer(Steps):
         return logs if return_dict else values if len(values) > 1 else values[0]
 
     def _evaluate(
-        self, data: Dataset, size: int, calls: CallbackList, progress: Progress | None = None
-    ) -> dict[str, float]:
-        """Return the metrics over a data set, and leave the running means as they were.
+        self, source: Epochs, calls: CallbackList, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """Return the metrics over a data set, and leave the running ones as they were.
 
         The lock is held throughout: the means of two data sets must not mix.
         """
         with self._lock:
-            kept = [metric.state.copy() for metric in self._all_metrics()]
-            self.reset_metrics()
+            kept = [] if self._heads is None else [state.copy() for state in self._states()]
+            if kept:
+                self.reset_metrics()
             try:
                 calls.call("on_test_begin")
-                for batch, start in enumerate(range(0, len(data), size)):
+                for batch, (data, samples, _) in enumerate(source.epoch()):
                     calls.call("on_test_batch_begin", batch)
-                    self._test_step(data, slice(start, min(start + size, len(data))))
+                    self._test_step(data, samples)
                     if progress is not None:
                         progress.advance(self._logs)
                     calls.call("on_test_batch_end", batch, logs=self._logs())
                 logs = self._logs()
                 calls.call("on_test_end", logs=logs)
             finally:
-                for metric, state in zip(self._all_metrics(), kept, strict=True):
-                    metric.state[...] = state
+                if kept:
+                    for state, before in zip(self._states(), kept, strict=True):
+                        state[...] = before
         return logs
 
     def predict(
@@ -241,41 +307,50 @@ class Trainer(Steps):
         x: Any,
         batch_size: int | None = None,
         verbose: Any = "auto",
+        steps: int | None = None,
         callbacks: Any = None,
     ) -> Any:
         """Return the predictions for a data set, computed batch by batch.
 
+        Parameters are those of :meth:`fit`; ``steps`` is the number of batches.
+
         Returns
         -------
-        array, or list of arrays for several outputs
+        array, or list or dict of arrays for several outputs
         """
         verbose = checked_verbose(verbose, "predict")
         size = _checked_size(batch_size, "predict: batch_size")
+        _check_steps(steps, "predict: steps")
         with self._lock:
-            data = Dataset(self._inputs(x, "predict"))
-        steps = -(-len(data) // size)
-        calls = CallbackList(callbacks, self, {"steps": steps, "verbose": verbose})
-        progress = Progress("Predict", steps, verbose)
-        results = [np.empty((len(data), *t.shape[1:]), dtype=t.dtype) for t in self.graph.outputs]
+            batches: Batches
+            if is_stream(x):
+                batches = StreamBatches(x, lambda x, *_: Dataset(self._inputs(x, "predict")))
+            else:
+                batches = ArrayBatches(Dataset(self._inputs(x, "predict")), size)
+        source = Epochs(batches, steps, "predict")
+        calls = CallbackList(callbacks, self, {"steps": source.steps, "verbose": verbose})
+        progress = Progress("Predict", source.steps, verbose)
+        parts: list[list[np.ndarray]] = []
         calls.call("on_predict_begin")
         try:
-            for batch, start in enumerate(range(0, len(data), size)):
+            for batch, (data, samples, _) in enumerate(source.epoch()):
                 calls.call("on_predict_batch_begin", batch)
-                stop = min(start + size, len(data))
                 with self._lock:
-                    plan = self._predict_plan(data, stop - start, False)
-                    data.fill(plan.arrays, slice(start, stop))
-                    plan.run()
-                    for i, result in enumerate(results):
-                        result[start:stop] = plan.arrays[f"out{i}"]
+                    parts.append(self._predict_step(data, samples.start, samples.stop))
                 progress.advance(dict)
                 calls.call("on_predict_batch_end", batch)
+            if not parts and isinstance(batches, ArrayBatches):  # no samples: the shapes still hold
+                with self._lock:
+                    parts.append(self._predict_step(batches.data, 0, 0))
         except BaseException:
             progress.abandon()
             raise
         progress.finish({})
         calls.call("on_predict_end")
-        return self._shaped(results)
+        if not parts:
+            raise ValueError("predict: the data gave no batch. Pass a generator that yields x.")
+        joined = [p[0] if len(p) == 1 else np.concatenate(p) for p in zip(*parts, strict=True)]
+        return self._structures[1].pack(joined)
 
 
 def _checked_size(value: Any, where: str) -> int:
@@ -291,13 +366,23 @@ def _check_count(value: Any, where: str) -> None:
         raise ValueError(f"{where} must be an integer, 0 or more. Got {value!r}.")
 
 
+def _check_steps(value: Any, where: str) -> None:
+    if value is not None and (not is_int(value) or value < 1):
+        raise ValueError(f"{where} must be a positive integer or None. Got {value!r}.")
+
+
+def _validation_epochs(freq: Any) -> Any:
+    """Return the function that says whether to validate after an epoch, counted from 0."""
+    if is_int(freq) and freq >= 1:
+        return lambda epoch: (epoch + 1) % freq == 0
+    if isinstance(freq, list | tuple | set | range) and all(is_int(n) for n in freq):
+        return lambda epoch: epoch + 1 in freq
+    raise ValueError(
+        f"fit: validation_freq must be a positive integer or a list of epochs. Got {freq!r}."
+    )
+
+
 def _listed(callbacks: Any) -> list[Any]:
     if callbacks is None:
         return []
     return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
-
-
-def _unpack(data: Any) -> tuple[Any, Any, Any]:
-    if not isinstance(data, list | tuple) or len(data) not in (2, 3):
-        raise ValueError("fit: validation_data must be (x, y) or (x, y, sample_weight).")
-    return (*data, None) if len(data) == 2 else tuple(data)  # type: ignore[return-value]

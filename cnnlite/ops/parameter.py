@@ -28,6 +28,8 @@ class Parameter:
     ----------
     version : int
         Rises with every change, for packed copies to tell whether they are stale.
+    regularizer, constraint : object or None
+        What a model adds to its loss for it, and applies to it after each step.
 
     Examples
     --------
@@ -38,13 +40,15 @@ class Parameter:
     array([1., 2.], dtype=float32)
     """
 
-    __slots__ = ("name", "trainable", "value", "version")
+    __slots__ = ("constraint", "name", "regularizer", "trainable", "value", "version")
 
     def __init__(self, value: np.ndarray, name: str, trainable: bool = True) -> None:
         self.value = value
         self.name = name
         self.trainable = trainable
         self.version = 0
+        self.regularizer: Any = None
+        self.constraint: Any = None
 
     shape = property(lambda self: self.value.shape)
     dtype = property(lambda self: self.value.dtype)

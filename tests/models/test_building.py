@@ -73,7 +73,7 @@ def test_compiled_metrics_follow_another_last_layer():
     """ "accuracy" is resolved anew for the outputs that the model has now."""
     cnnlite.set_random_seed(4)
     model = Sequential([Input((4,)), layers.Dense(3, "softmax")])
-    model.compile("sgd", "mse", ["accuracy"])
+    model.compile("sgd", "mse", metrics=["accuracy"])
     model.fit(X, np.eye(3)[[0, 1, 2, 0, 1]], verbose=0)
     model.pop()
     model.add(layers.Dense(1, "sigmoid"))

@@ -22,7 +22,7 @@ def make(rate: float = 0.1, loss: str = "mse", metrics: Any = None, seed: int = 
     cnnlite.set_random_seed(seed)
     last = "softmax" if "crossentropy" in loss else None
     model = Sequential([Input((3,)), layers.Dense(2, last)])
-    model.compile(optimizers.SGD(rate), loss, metrics)
+    model.compile(optimizers.SGD(rate), loss, metrics=metrics)
     return model
 
 
@@ -120,7 +120,7 @@ def test_accuracy_is_resolved_from_the_shapes(name: str, units: int, loss: str, 
     cnnlite.set_random_seed(2)
     last = "sigmoid" if units == 1 else "softmax"
     model = Sequential([Input((3,)), layers.Dense(units, last)])
-    model.compile("sgd", loss, [name])
+    model.compile("sgd", loss, metrics=[name])
     p = model.predict(X, verbose=0)
     guess = (p[:, 0] > 0.5).astype(int) if units == 1 else p.argmax(1)
     expected = np.mean(guess == LABELS)
@@ -422,9 +422,9 @@ BAD = [
     (lambda m: m.evaluate(X, Y, batch_size=-1), ValueError, "evaluate: batch_size.*-1"),
     (lambda m: m.predict(X, batch_size=0), ValueError, "predict: batch_size.*0"),
     (lambda m: m.train_on_batch(X), ValueError, "train_on_batch.*y=None"),
-    (lambda m: m.compile("sgd", "mse", ["auc"]) or m.fit(X, Y), ValueError, "'auc'"),
+    (lambda m: m.compile("sgd", "mse", metrics=["auc"]) or m.fit(X, Y), ValueError, "'auc'"),
     (
-        lambda m: m.compile("sgd", "mse", ["sparse_categorical_accuracy"]) or m.fit(X, Y),
+        lambda m: m.compile("sgd", "mse", metrics=["sparse_categorical_accuracy"]) or m.fit(X, Y),
         ValueError,
         "different targets",
     ),

@@ -58,7 +58,8 @@ def eager_step(model: Model, x: np.ndarray, y: np.ndarray) -> None:
     model.optimizer.iterations += 1
     model._clock.step += 1
     state = StepState(model._clock)
-    (p,), contexts = model.graph.forward([x], state, training=True)
+    made = model.graph.forward([x], state, training=True)
+    (p,), contexts = made.outputs, made.contexts
     ctx = Context(state)
     model.loss.call(y, p, ctx=ctx)
     model.graph.backward([model.loss.backward(None, ctx=ctx)], contexts)
@@ -87,7 +88,7 @@ def test_a_plan_trains_to_the_bits_of_eager_operations(loss: losses.Loss):
 
 def test_a_plan_predicts_the_bits_of_eager_operations():
     model = network()
-    (expected,), _ = model.graph.forward([X], StepState(model._clock), training=False)
+    (expected,) = model.graph.forward([X], StepState(model._clock), training=False).outputs
     assert model.predict(X, verbose=0).tobytes() == expected.tobytes()
 
 
@@ -344,7 +345,7 @@ def test_memory_is_flat_over_thousands_of_steps():
     model = cnnlite.Sequential(
         [Input((8,)), layers.Dense(8, "relu"), layers.Dropout(0.2), layers.Dense(3, "softmax")]
     )
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     x = X[:, 0, :, 0]
 
     def epoch() -> None:

@@ -1,0 +1,200 @@
+"""Heads: what each output of a model is trained and measured by."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cnnlite import losses, metrics, ops
+from cnnlite.layers.context import Context, StepState
+from cnnlite.layers.symbolic import SymbolicTensor
+from cnnlite.models.structure import by_name
+from cnnlite.ops.core import Tensor
+
+_PLAIN = "sum_over_batch_size"  # the reduction that losses and their gradients have built in
+
+
+class Head:
+    """One output with its loss and its metrics.
+
+    Parameters
+    ----------
+    index : int
+        Its place among the model's outputs.
+    tensor : SymbolicTensor
+    loss : Loss or None
+    weight : float
+        What the loss counts in the sum of all outputs' losses.
+    unweighted, weighted : list of Metric
+        Measured without and with the sample weights.
+    label : str
+        What precedes the metrics' names: the output's name and "_" if there are several.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        tensor: SymbolicTensor,
+        loss: losses.Loss | None,
+        weight: float,
+        unweighted: list[metrics.Metric],
+        weighted: list[metrics.Metric],
+        label: str,
+    ) -> None:
+        self.index, self.tensor, self.loss, self.weight = index, tensor, loss, weight
+        self.unweighted, self.weighted, self.label = unweighted, weighted, label
+        self.mean = metrics.Mean(f"{label}loss")
+        self._ctx: Context | None = None
+        self._rows: tuple[int, ...] = ()
+        for metric in self.metrics:
+            metric.build(tensor.shape)
+
+    @property
+    def metrics(self) -> list[metrics.Metric]:
+        return [*self.unweighted, *self.weighted]
+
+    @property
+    def sparse(self) -> bool:
+        """Whether the targets are class numbers."""
+        if self.loss is not None:
+            return self.loss.sparse
+        return any(getattr(m, "sparse", False) for m in self.metrics)
+
+    def record(
+        self, y_true: Tensor, y_pred: Tensor, weights: Any, mask: Any, state: StepState
+    ) -> None:
+        """Compute the loss and the metrics of a batch with operations."""
+        if self.loss is not None:
+            self._ctx = Context(state)
+            values = self.loss.call(y_true, y_pred, ctx=self._ctx)
+            self._rows = tuple(y_pred.shape[:-1])
+            self.mean.record_values(values, self._row_weights(weights, mask, 1.0))
+        for kind, given in ((self.unweighted, None), (self.weighted, weights)):
+            recorded = [metric for metric in kind if not metric.dynamic]
+            if recorded:
+                both = _product(given, mask, y_pred)
+                for metric in recorded:
+                    metric.record(y_true, y_pred, both)
+
+    def outputs_for_python(self, y_pred: Tensor, mask: Any) -> dict[str, Tensor]:
+        """Return what :meth:`update_in_python` reads after the plan ran, by name."""
+        if not any(metric.dynamic for metric in self.metrics):
+            return {}
+        found = {f"out{self.index}": y_pred}
+        return found if mask is None else {**found, f"mask{self.index}": mask}
+
+    def update_in_python(self, arrays: dict[str, np.ndarray]) -> None:
+        """Update the metrics that compute outside of operations."""
+        for kind, name in ((self.unweighted, ""), (self.weighted, f"w{self.index}")):
+            for metric in kind:
+                if metric.dynamic and f"y{self.index}" in arrays:
+                    weights, mask = arrays.get(name), arrays.get(f"mask{self.index}")
+                    if mask is not None:
+                        weights = mask * (1.0 if weights is None else weights)
+                    y_true, y_pred = arrays[f"y{self.index}"], arrays[f"out{self.index}"]
+                    # Copies: nothing of the arena escapes to a function of the user's.
+                    metric.update_state(
+                        y_true.copy(),
+                        y_pred.copy(),
+                        None if weights is None else np.array(weights),
+                    )
+
+    def backward(self, weights: Any, mask: Any) -> Tensor | None:
+        """Return the gradient of the weighted loss to the output; after :meth:`record`."""
+        if self.loss is None or self._ctx is None:
+            return None
+        return self.loss.backward(self._row_weights(weights, mask, self.weight), ctx=self._ctx)
+
+    def _row_weights(self, weights: Any, mask: Any, scale: float) -> Any:
+        """Return what each row counts in the mean over all rows; None: each the same."""
+        assert self.loss is not None
+        if self.loss.reduction == _PLAIN and mask is None and scale == 1:
+            return weights
+        return ops.loss_weights(
+            weights,
+            mask,
+            rows=self._rows,
+            reduction=str(self.loss.reduction),
+            scale=scale,
+            dtype=self.tensor.dtype,
+        )
+
+
+def _product(weights: Any, mask: Any, y_pred: Tensor) -> Any:
+    """Return weights times mask, one per row of the predictions."""
+    if mask is None:
+        return weights
+    rows = tuple(y_pred.shape[:-1])
+    # "sum" multiplies by the number of rows, which the scale takes back.
+    count = max(math.prod(rows), 1)
+    return ops.loss_weights(
+        weights, mask, rows=rows, reduction="sum", scale=1 / count, dtype=y_pred.dtype
+    )
+
+
+def make_heads(
+    tensors: list[SymbolicTensor],
+    names: list[str],
+    loss: Any,
+    loss_weights: Any,
+    unweighted: Any,
+    weighted: Any,
+) -> list[Head]:
+    """Return a head for each output, from what ``compile`` was given.
+
+    Parameters
+    ----------
+    tensors : list of SymbolicTensor
+    names : list of str
+        The outputs' names, which dicts are keyed by.
+    loss, loss_weights, unweighted, weighted
+        One for all, a list with an entry per output, or a dict by name.
+    """
+    several = len(tensors) > 1
+    one = loss is None or isinstance(loss, str | losses.Loss | type) or callable(loss)
+    given = [loss] * len(tensors) if one else by_name(loss, names, "compile: loss")
+    if loss_weights is None:
+        weights: list[Any] = [1.0] * len(tensors)
+    else:
+        weights = by_name(loss_weights, names, "compile: loss_weights")
+    plain = _metrics_of(unweighted, names, "compile: metrics")
+    counted = _metrics_of(weighted, names, "compile: weighted_metrics")
+    heads = []
+    for i, (tensor, name) in enumerate(zip(tensors, names, strict=True)):
+        found = None if given[i] is None else losses.get(given[i])
+        if found is not None and found.reduction in (None, "none"):
+            raise ValueError(
+                f"compile: the loss {found.name} has reduction={found.reduction!r}, and training "
+                'needs one number. Use "sum_over_batch_size" or "sum".'
+            )
+        uncounted, weighed = (
+            [metrics.get(m, found, tensor.shape) for m in wanted]
+            for wanted in (plain[i], counted[i])
+        )
+        label = f"{name}_" if several else ""
+        weight = _checked_weight(weights[i], name)
+        heads.append(Head(i, tensor, found, weight, uncounted, weighed, label))
+    return heads
+
+
+def _checked_weight(value: Any, name: str) -> float:
+    if value is None:
+        return 1.0
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"compile: loss_weights: {name} needs a number. Got {value!r}.")
+    return float(value)
+
+
+def _metrics_of(given: Any, names: list[str], where: str) -> list[list[Any]]:
+    """Return a list of metrics for each output."""
+    if given is None:
+        return [[] for _ in names]
+    if not isinstance(given, list | tuple | dict):
+        raise TypeError(f'{where} must be a list or a dict. Got {given!r}. Write ["accuracy"].')
+    if len(names) == 1 and not isinstance(given, dict):
+        flat = [m for entry in given for m in (entry if isinstance(entry, list) else [entry])]
+        return [flat]
+    entries = by_name(given, names, where)
+    return [[] if e is None else list(e) if isinstance(e, list | tuple) else [e] for e in entries]

@@ -1,0 +1,64 @@
+"""One thing, a list of things, or a dict of them: how inputs and outputs are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class Structure:
+    """The form in which a model takes its inputs or gives its outputs.
+
+    Parameters
+    ----------
+    value : object, list, tuple or dict
+        An example of the form.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.keys = list(value) if isinstance(value, dict) else None
+        self.several = isinstance(value, list | tuple | dict)
+
+    def pack(self, values: Sequence[Any]) -> Any:
+        """Return values, one per input or output, in this form."""
+        if self.keys is not None:
+            return dict(zip(self.keys, values, strict=True))
+        return list(values) if self.several else values[0]
+
+    @property
+    def config(self) -> Any:
+        return self.keys if self.keys is not None else self.several
+
+    @classmethod
+    def from_config(cls, config: Any) -> Structure:
+        return cls(dict.fromkeys(config) if isinstance(config, list) else [] if config else None)
+
+
+def flatten(value: Any) -> list[Any]:
+    """Return the things in a value of any form as a list."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def by_name(value: Any, names: Sequence[str | None], where: str) -> list[Any]:
+    """Return what is given for each name, from a list in their order or a dict; None if nothing.
+
+    Raises
+    ------
+    ValueError
+        If there are more entries than names, or one for an unknown name.
+    """
+    if isinstance(value, dict):
+        unknown = [key for key in value if key not in names]
+        if unknown:
+            known = ", ".join(repr(n) for n in names)
+            raise ValueError(f"{where}: there is no {unknown[0]!r}. Name one of {known}.")
+        return [value.get(name) for name in names]
+    entries = list(value) if isinstance(value, list | tuple) else [value]
+    if len(entries) != len(names):
+        raise ValueError(
+            f"{where}: needs {len(names)} entries, one each for "
+            f"{', '.join(repr(n) for n in names)}. Got {len(entries)}."
+        )
+    return entries
