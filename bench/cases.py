@@ -8,6 +8,7 @@ every operation, work that is large enough to be shared among threads.
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 from bench.case import Case
@@ -22,9 +23,22 @@ from bench.windows import VALID, Conv2d, Pool2d, same
 CONV_PASSES = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
 MAX_PASSES = ("maxpool2d_forward", "maxpool2d_backward")
 AVERAGE_PASSES = ("averagepool2d_forward", "averagepool2d_backward")
+ACTIVATIONS: tuple[tuple[str, tuple[float, ...]], ...] = (
+    *((name, ()) for name in ("relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "hard_sigmoid")),
+    *((name, ()) for name in ("silu", "softplus", "softsign", "exponential")),
+    ("leaky_relu", (0.3, math.inf, 0.0)),
+    ("leaky_relu", (0.25, 2.0, 0.5)),
+    ("leaky_relu", (0.0, 6.0, 0.0)),
+    ("elu", (1.3, 1.0)),
+    ("elu", (1.6732632423543772, 1.0507009873554805)),
+)
 ELEMENTWISE = (
-    *product(("unary", "unary_backward"), ("relu", "sigmoid", "tanh")),
-    *product(("binary",), ("add", "subtract", "multiply")),
+    *(
+        {"operation": operation, "function": function, "parameters": parameters}
+        for operation in ("unary", "unary_backward")
+        for function, parameters in ACTIVATIONS
+    ),
+    *({"operation": "binary", "function": name} for name in ("add", "subtract", "multiply")),
 )
 WITH_WEIGHTS = (
     "softmax_crossentropy_backward",
@@ -35,6 +49,8 @@ WITH_WEIGHTS = (
 ROW_OPERATIONS = (
     "softmax_forward",
     "softmax_backward",
+    "log_softmax_forward",
+    "log_softmax_backward",
     *(name.replace("backward", "forward") for name in WITH_WEIGHTS),
     *WITH_WEIGHTS,
     "sparse_categorical_accuracy",
@@ -43,6 +59,7 @@ ROW_OPERATIONS = (
 )
 FROM_LOGITS = (
     "softmax_forward",
+    "log_softmax_forward",
     "softmax_crossentropy_forward",
     "sparse_softmax_crossentropy_forward",
 )
@@ -177,10 +194,8 @@ def _image_edges() -> list[Case]:
 
 def _element_edges() -> list[Case]:
     cases: list[Case] = []
-    for (operation, function), size in product(
-        ELEMENTWISE, (0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 67, 130)
-    ):
-        cases.append(Elementwise(operation=operation, function=function, shape=(size,)))
+    for fields, size in product(ELEMENTWISE, (0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 67, 130)):
+        cases.append(Elementwise(shape=(size,), **fields))
     joins = [
         (((2, 3), (2, 3)), 1),
         (((2, 3, 4), (1, 3, 4), (0, 3, 4)), 0),
@@ -317,10 +332,7 @@ SHARED: list[Case] = [
         )
         for way in ("forward", "backward")
     ),
-    *(
-        Elementwise(operation=operation, function=function, shape=(400_003,))
-        for operation, function in ELEMENTWISE
-    ),
+    *(Elementwise(shape=(400_003,), **fields) for fields in ELEMENTWISE),
     Join(operation="concatenate", shapes=((900, 400), (900, 333)), axis=1),
     Join(operation="split", shapes=((900, 400), (900, 333)), axis=1),
     *(Rows(operation=operation, rows=2001, classes=110) for operation in ROW_OPERATIONS),

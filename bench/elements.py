@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.case import Arguments, Case, draw, mapped, roundoff, ulps, unwritten
 from cnnlite.kernels import reference
+from cnnlite.kernels.reference.elementwise import FROM_INPUT
 
 Shape = tuple[int, ...]
 
@@ -24,27 +25,88 @@ class Elementwise(Case):
 
     shape: Shape
     function: str
+    parameters: tuple[float, ...] = ()
 
     def arguments(self, rng, dtype, *, integers=False):
         a, b = (3 * draw(rng, self.shape, dtype, integers) for _ in range(2))
-        if self.operation == "unary_backward":
+        params = {"function": self.function}
+        if self.operation == "binary":
+            return Arguments([unwritten(self.shape, dtype)], [a, b], params)
+        params["parameters"] = self.parameters
+        if self.operation == "unary":
+            return Arguments([unwritten(self.shape, dtype)], [a], params)
+        if self.function not in FROM_INPUT:
             out = np.empty_like(b)
-            reference.unary(out, b, function=self.function)
+            reference.unary(out, b, **params)
             b = out
-        inputs = [a] if self.operation == "unary" else [a, b]
-        return Arguments([unwritten(self.shape, dtype)], inputs, {"function": self.function})
+        return Arguments([unwritten(self.shape, dtype)], [a, b], params)
 
     def tolerance(self, arguments, expected, dtype, function_ulps):
-        if self.function == "relu":
-            return [0.0]
-        if self.operation == "unary":
-            return [ulps(expected[0], function_ulps, dtype)]
         u = roundoff(dtype)
-        if self.operation == "unary_backward" and self.function == "tanh":
-            dy, y = arguments.inputs  # y^2 is rounded before 1 - y^2, which may cancel
-            return [np.abs(dy) * u * y * y + 3 * u * np.abs(expected[0])]
-        roundings = 3 if self.operation == "unary_backward" else 1
-        return [roundings * u * np.abs(expected[0])]
+        if self.operation == "binary":
+            return [u * np.abs(expected[0])]
+        if self.operation == "unary":
+            bound = _unary_bound(self.function, arguments.inputs[0], expected[0], dtype)
+            return [bound(function_ulps)]
+        dy, y = arguments.inputs
+        return [np.abs(dy) * _slope_error(self, y, u, function_ulps) + 3 * u * np.abs(expected[0])]
+
+
+def _gelu_tanh_parts(x):
+    """s = sigmoid(2 u), 2 u and 2 x du/dx of gelu's approximation."""
+    root, square = np.sqrt(2 / np.pi), x * x
+    twice = 2 * root * (x + 0.044715 * x * square)
+    s = np.where(x >= 0, 1, np.exp(-np.abs(twice))) / (1 + np.exp(-np.abs(twice)))
+    return s, twice, 2 * x * root * (1 + 3 * 0.044715 * square)
+
+
+def _unary_bound(function, x, expected, dtype):
+    """Error of an activation as a function of that of exp, log and the like."""
+    u, tiny = roundoff(dtype), float(np.finfo(dtype).smallest_subnormal)
+
+    def bound(count):
+        if function == "relu":
+            return np.zeros_like(x)
+        if function in ("leaky_relu", "hard_sigmoid", "softsign"):
+            return 4 * u * np.abs(expected) + tiny
+        if function == "gelu_tanh":
+            # The argument 2 u has a few roundings; the sigmoid's slope makes (1 - s) 2 u of
+            # each relative error.
+            s, twice, _ = _gelu_tanh_parts(x)
+            relative = 2 * (count + 1) * u + 6 * u * (1 - s) * np.abs(twice)
+            return np.abs(expected) * relative + tiny * (1 + np.abs(x))
+        # x times a function's value; gelu's is a product of three, elu has two constants.
+        count = count + {"silu": 1, "elu": 2, "gelu": 4}.get(function, 0)
+        rounding = tiny * np.abs(x) if function in ("silu", "gelu") else 0
+        return ulps(expected, count, dtype) + rounding
+
+    return bound
+
+
+def _slope_error(case, y, u, count):
+    """Absolute error of a derivative, beyond three roundings of the result."""
+    f = 2 * count * u  # of an elementary function, relative
+    if case.function == "tanh":
+        return u * y * y  # rounded before 1 - y^2, which may cancel
+    if case.function == "elu":
+        return 2 * u * case.parameters[0] * case.parameters[1]  # y + alpha may cancel
+    if case.function == "softplus":
+        return f * -np.expm1(-y)
+    if case.function == "gelu":
+        # Phi and x phi(x), in which x^2 is rounded before the exponential.
+        density = np.abs(y) * np.exp(-y * y / 2)
+        return (f + 4 * u) * (1 + density) + u * y * y * density
+    if case.function == "gelu_tanh":
+        s, twice, factor = _gelu_tanh_parts(y)
+        # 1 - s may cancel; s has the error of its argument.
+        inside = np.abs(factor) * (2 * u + f * np.minimum(s, 1 - s))
+        return f + 4 * u + inside + 8 * u * np.abs(twice) * s * (1 - s) * (1 + np.abs(factor))
+    if case.function == "silu":
+        s = 1 / (1 + np.exp(-y))
+        return f + u * np.abs(y) * 2 + (f + 4 * u) * np.abs(y) * s
+    if case.function == "softsign":
+        return 3 * u / (1 + np.abs(y)) ** 2
+    return 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,8 +55,9 @@ class Rows(Case):
         # Probabilities stay well inside the clip, which has tests of its own.
         if name == "p":
             return np.clip(softmax(rng.standard_normal(shape)), 1e-3, 0.999)
-        if name == "y" and self.operation == "softmax_backward":
-            return softmax(rng.standard_normal(shape))
+        if name == "y" and self.operation.endswith("softmax_backward"):
+            y = softmax(rng.standard_normal(shape))
+            return np.log(y) if self.operation.startswith("log") else y
         return self.scale * rng.standard_normal(shape) + self.offset
 
     def arguments(self, rng, dtype, *, integers=False):
@@ -127,6 +128,20 @@ def _softmax_backward(inputs, expected, dtype, count):
     return np.abs(y) * (of_inner + 3 * u * np.abs(dy - inner))
 
 
+def _log_softmax_forward(inputs, expected, dtype, count):
+    u, f = roundoff(dtype), 2 * count * roundoff(dtype)
+    shift, log_total, _, of_sum = _softmax_parts(inputs[0], dtype, count)
+    return u * np.abs(shift) + f * np.abs(log_total) + of_sum + u * np.abs(expected[0])
+
+
+def _log_softmax_backward(inputs, expected, dtype, count):
+    dy, y = inputs
+    u, p = roundoff(dtype), np.exp(y)
+    total = np.abs(dy).sum(axis=1, keepdims=True)
+    of_total = (dy.shape[1] + 2) * u * total
+    return p * (of_total + 2 * count * u * total) + 2 * u * np.abs(expected[0]) + u * np.abs(dy)
+
+
 def _softmax_crossentropy_forward(inputs, expected, dtype, count):
     x, target = inputs[0], _target_of(inputs[1], inputs[0].shape[1])
     u, f = roundoff(dtype), 2 * count * roundoff(dtype)
@@ -184,6 +199,8 @@ def _one_division(inputs, expected, dtype, count):
 _BOUNDS = {
     "softmax_forward": _softmax_forward,
     "softmax_backward": _softmax_backward,
+    "log_softmax_forward": _log_softmax_forward,
+    "log_softmax_backward": _log_softmax_backward,
     "softmax_crossentropy_forward": _softmax_crossentropy_forward,
     "softmax_crossentropy_backward": _softmax_crossentropy_backward,
     "sparse_softmax_crossentropy_forward": _softmax_crossentropy_forward,

@@ -16,8 +16,23 @@
 /* One tile of a kernel's work; args is the kernel's struct, scratch its own. */
 typedef void cnn_kernel(const void *args, ptrdiff_t tile, void *scratch);
 
-/* Functions that an epilogue or unary() applies. */
-enum cnn_function { CNN_LINEAR, CNN_RELU, CNN_SIGMOID, CNN_TANH };
+/* Functions that unary() applies; an epilogue the first four. */
+enum cnn_function {
+    CNN_LINEAR,
+    CNN_RELU,
+    CNN_SIGMOID,
+    CNN_TANH,
+    /* unary() alone */
+    CNN_LEAKY_RELU,
+    CNN_ELU,
+    CNN_GELU,
+    CNN_GELU_TANH,
+    CNN_HARD_SIGMOID,
+    CNN_SILU,
+    CNN_SOFTPLUS,
+    CNN_SOFTSIGN,
+    CNN_EXPONENTIAL
+};
 
 /* Each family's header: its structs, what a tile is, and its list of kernels.
  */

@@ -15,10 +15,12 @@ enum { CNN_CHUNK = 4096 };
 struct cnn_elementwise {
     float *y;       /* (n,) output; may be a or b */
     const float *a; /* (n,): unary's x, unary_backward's dy */
-    const float *b; /* (n,): unary_backward's y; NULL for unary */
+    const float *b; /* (n,): unary_backward's y or x; NULL for unary */
     ptrdiff_t n;
     int function;   /* enum cnn_function, for binary enum cnn_operator */
     int accumulate; /* unary_backward adds to y */
+    /* leaky_relu: slope, maximum, threshold.  elu: alpha, scale. */
+    float parameters[3];
 };
 
 static inline ptrdiff_t cnn_chunks(ptrdiff_t n)

@@ -111,6 +111,8 @@ struct cnn_mean {
 #define CNN_ROWS_KERNELS(X)                                                                        \
     X(softmax_forward)                                                                             \
     X(softmax_backward)                                                                            \
+    X(log_softmax_forward)                                                                         \
+    X(log_softmax_backward)                                                                        \
     X(softmax_crossentropy_forward)                                                                \
     X(softmax_crossentropy_backward)                                                               \
     X(categorical_crossentropy_forward)                                                            \

@@ -1,4 +1,5 @@
-/* Elementary functions of a vector: exp, log, log1p, sigmoid, tanh.
+/* Elementary functions of a vector: exp, expm1, log, log1p, sigmoid, tanh, and the tail of
+ * the normal distribution.
  *
  * Each is a reduction of the argument to a small interval, a polynomial there,
  * and a reconstruction, without branches, so that every lane costs the same and
@@ -47,16 +48,19 @@ CNN_INLINE vf vf_scale(vf x, vf n)
 #endif
 }
 
-/* e^x; 0.88 ulp.  0 below -104, +inf above 88.73. */
-CNN_INLINE vf vf_exp(vf x)
+/* e^x = 2^n (1 + p) for n the whole number nearest to x / ln 2. */
+struct vf_exp_parts {
+    vf n;
+    vf high, rest; /* p = high + rest, |rest| much smaller */
+};
+
+CNN_INLINE struct vf_exp_parts vf_exp_parts(vf x)
 {
     static const float q[] = {
         0x1.000000p-1f, 0x1.555554p-3f,  0x1.555486p-5f,
         0x1.11127ep-7f, 0x1.6d9446p-10f, 0x1.9f02dcp-13f,
     };
-    /* Beyond these limits the result is 0 or infinite all the same. */
-    x = vf_min(vf_set1(100.0f), vf_max(vf_set1(-104.0f), x));
-    /* n = x / ln 2 to the nearest: adding 1.5 * 2^23 rounds off the fraction. */
+    /* Adding 1.5 * 2^23 rounds off the fraction. */
     const vf magic = vf_set1(0x1.8p23f);
     const vf n = vf_fma(x, vf_set1(0x1.715476p0f), magic) - magic;
     /* r = x - n ln 2, |r| <= 0.35, with ln 2 as 9 bits and what is left of it. */
@@ -65,8 +69,26 @@ CNN_INLINE vf vf_exp(vf x)
     const vf r = high + low;
     /* e^r = 1 + (high + (low + r^2 q(r))): the larger a term, the later it is added,
      * and the rounding of r matters in r^2 q(r) alone. */
-    const vf p = 1.0f + (high + vf_fma(r * r, vf_polynomial(r, q, 5), low));
-    return vf_scale(p, n);
+    return (struct vf_exp_parts){n, high, vf_fma(r * r, vf_polynomial(r, q, 5), low)};
+}
+
+/* e^x; 0.88 ulp.  0 below -104, +inf above 88.73. */
+CNN_INLINE vf vf_exp(vf x)
+{
+    /* Beyond these limits the result is 0 or infinite all the same. */
+    x = vf_min(vf_set1(100.0f), vf_max(vf_set1(-104.0f), x));
+    const struct vf_exp_parts e = vf_exp_parts(x);
+    return vf_scale(1.0f + (e.high + e.rest), e.n);
+}
+
+/* e^x - 1 for x <= 0; 2.2 ulp. */
+CNN_INLINE vf vf_expm1(vf x)
+{
+    x = vf_max(vf_set1(-30.0f), x); /* -1 below */
+    const struct vf_exp_parts e = vf_exp_parts(x);
+    /* 2^n p + (2^n - 1): the difference is exact down to 2^-24. */
+    const vf power = vf_scale(vf_set1(1.0f), e.n);
+    return vf_fma(power, e.high + e.rest, power - 1.0f);
 }
 
 /* log(2^k (1 + f)) for whole k and 1 + f in [sqrt(1/2), sqrt(2)). */
@@ -141,6 +163,32 @@ CNN_INLINE vf vf_tanh(vf x)
     const vf large = 1.0f - 2.0f / (vf_exp(2.0f * size) + 1.0f);
     const vi sign = (vi)x & (int32_t)0x80000000;
     return (vf)((vi)vf_select(size < 0.55f, small, large) | sign);
+}
+
+/* The tail of the standard normal distribution, Q(x) = erfc(x / sqrt 2) / 2 for x >= 0, as
+ * power * ratio with power = e^(-x^2/2), which alone leaves the range of normal floats. */
+struct vf_normal_tail {
+    vf power, ratio;
+};
+
+CNN_INLINE struct vf_normal_tail vf_normal_tail(vf x)
+{
+    /* (x + 3) Q(x) e^(x^2/2), which is flat, as a polynomial in t = (x - 3) / (x + 3)
+     * (after Shepherd and Laframboise 1981) up to x = 14.3. */
+    static const float p[] = {
+        0x1.754a76p-1f, -0x1.04c730p-1f, 0x1.d7138ap-3f,   -0x1.8323c6p-5f,  -0x1.56d87ep-7f,
+        0x1.c6ac2ap-8f, 0x1.0b0720p-10f, -0x1.f04c8ep-11f, -0x1.afa186p-13f, 0x1.a9ade4p-15f,
+    };
+    x = vf_min(vf_set1(16.0f), x); /* the power is 0 from there on */
+    const vf t = (x - 3.0f) / (x + 3.0f);
+    /* x^2 = h^2 + (x - h)(x + h), with h = the upper 12 bits of x: h^2 is exact. */
+    const vf h = (vf)((vi)x & (int32_t)0xfffff000);
+    const vf r = 0.5f * ((x - h) * (x + h)); /* < 0.06 */
+    const vf e = vf_exp(-0.5f * (h * h));
+    /* e (1 - r + r^2/2 - r^3/6 + r^4/24) */
+    static const float series[] = {1.0f, -0.5f, 0x1.555556p-3f, -0x1.555556p-5f};
+    const vf power = vf_fma(-e, r * vf_polynomial(r, series, 3), e);
+    return (struct vf_normal_tail){power, vf_polynomial(t, p, 9) / (x + 3.0f)};
 }
 
 #endif

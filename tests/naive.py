@@ -13,6 +13,8 @@ import math
 
 import numpy as np
 
+from tests import naive_activations
+from tests.naive_activations import relu, sigmoid
 from tests.naive_images import (  # noqa: F401
     flip2d,
     pad2d,
@@ -29,6 +31,8 @@ from tests.naive_losses import (  # noqa: F401 - the tests find each operation's
     elementwise_loss_backward,
     elementwise_loss_forward,
     label_mask,
+    log_softmax_backward,
+    log_softmax_forward,
     loss_weights,
     map_targets,
     mean_update,
@@ -57,22 +61,8 @@ from tests.naive_penalties import (  # noqa: F401
 NAN, INFINITY = math.nan, math.inf
 
 
-def exp(x: float) -> float:
-    return INFINITY if x > 709.0 else math.exp(x)
-
-
 def log(x: float) -> float:
     return -INFINITY if x == 0 else math.log(x)
-
-
-def relu(x: float) -> float:
-    if math.isnan(x):
-        return x
-    return x if x > 0 else 0.0
-
-
-def sigmoid(x: float) -> float:
-    return 1 / (1 + exp(-x))
 
 
 ACTIVATIONS = {None: lambda x: x, "relu": relu, "sigmoid": sigmoid, "tanh": math.tanh}
@@ -201,19 +191,14 @@ def averagepool2d_backward(dx, dy, *, pool_size, strides, padding, accumulate=Fa
 # Element by element
 
 
-def unary(y, x, *, function):
+def unary(y, x, *, function, parameters=()):
     for i in np.ndindex(x.shape):
-        y[i] = ACTIVATIONS[function](float(x[i]))
+        y[i] = naive_activations.FUNCTIONS[function](float(x[i]), *parameters)
 
 
-def unary_backward(dx, dy, y, *, function, accumulate=False):
+def unary_backward(dx, dy, y, *, function, parameters=(), accumulate=False):
     for i in np.ndindex(y.shape):
-        d, out = float(dy[i]), float(y[i])
-        gradient = {
-            "relu": out if math.isnan(out) else d if out > 0 else 0.0,
-            "sigmoid": d * out * (1 - out),
-            "tanh": d * (1 - out) * (1 + out),
-        }[function]
+        gradient = naive_activations.backward(function, float(dy[i]), float(y[i]), parameters)
         store(dx, i, gradient, accumulate)
 
 

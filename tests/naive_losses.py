@@ -61,6 +61,20 @@ def softmax_backward(dx, dy, y, *, accumulate=False):
         store(dx, (r, k), gradient, accumulate)
 
 
+def log_softmax_forward(y, x):
+    for r in range(len(x)):
+        y[r] = log_softmax([float(v) for v in x[r]])
+
+
+def log_softmax_backward(dx, dy, y, *, accumulate=False):
+    # d y_k / d x_j = delta_kj - e^y_j
+    for r, k in np.ndindex(dy.shape):
+        gradient = sum(
+            dy[r, j] * ((1.0 if j == k else 0.0) - exp(y[r, k])) for j in range(dy.shape[1])
+        )
+        store(dx, (r, k), gradient, accumulate)
+
+
 def one_hot(labels, classes):
     rows = []
     for label in labels:

@@ -67,7 +67,7 @@ def activate(activation: str, z: Tensor, *, fused: bool = True) -> tuple[Tensor,
     if fused and activation in FUSED:
         return z, z
     y = ops.ACTIVATIONS[activation](z)
-    return y, y
+    return y, z if activation in ops.NEEDS_INPUT else y
 
 
 def activate_backward(activation: str, dy: Tensor, kept: Any) -> Tensor:
@@ -80,7 +80,8 @@ class Activation(Layer):
 
     Parameters
     ----------
-    activation : {"linear", "relu", "sigmoid", "tanh", "softmax"}
+    activation : str
+        "linear" or a name of :data:`cnnlite.ops.ACTIVATIONS`.
 
     Examples
     --------

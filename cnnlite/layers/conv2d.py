@@ -34,7 +34,8 @@ class Conv2D(Layer):
     dilation_rate : int or (int, int)
     groups : int
         Channels and filters fall into that many parts; each sees its own.
-    activation : {"linear", "relu", "sigmoid", "tanh", "softmax"}, optional
+    activation : str, optional
+        A name of :data:`cnnlite.ops.ACTIVATIONS`; default: linear.
     use_bias : bool
     kernel_initializer, bias_initializer : str or Initializer
 

@@ -28,7 +28,8 @@ class Dense(Layer):
     Parameters
     ----------
     units : int
-    activation : {"linear", "relu", "sigmoid", "tanh", "softmax"}, optional
+    activation : str, optional
+        A name of :data:`cnnlite.ops.ACTIVATIONS`; default: linear.
     use_bias : bool
     kernel_initializer, bias_initializer : str or Initializer
 

@@ -21,6 +21,8 @@ IN_PLACE = {
     "binary": (0, 1),
     "softmax_forward": (0,),
     "softmax_backward": (0,),
+    "log_softmax_forward": (0,),
+    "log_softmax_backward": (0,),
     "softmax_crossentropy_backward": (0,),
     "sparse_softmax_crossentropy_backward": (0,),
     "elementwise_loss_backward": (0,),

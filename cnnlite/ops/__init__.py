@@ -5,6 +5,35 @@ any strides and may be read-only or empty; float32 and float64 are kept as given
 and never mixed.
 """
 
+from cnnlite.ops.activations import (
+    ACTIVATION_GRADIENTS,
+    ACTIVATIONS,
+    NEEDS_INPUT,
+    elu,
+    elu_backward,
+    exponential,
+    exponential_backward,
+    gelu,
+    gelu_backward,
+    hard_sigmoid,
+    hard_sigmoid_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    relu,
+    relu_backward,
+    selu,
+    selu_backward,
+    sigmoid,
+    sigmoid_backward,
+    silu,
+    silu_backward,
+    softplus,
+    softplus_backward,
+    softsign,
+    softsign_backward,
+    tanh,
+    tanh_backward,
+)
 from cnnlite.ops.core import Buffer, Gradient, Tensor, is_recording, recording
 from cnnlite.ops.crossentropy import (
     categorical_crossentropy_backward,
@@ -17,22 +46,12 @@ from cnnlite.ops.crossentropy import (
     sparse_softmax_crossentropy_forward,
 )
 from cnnlite.ops.elementwise import (
-    ACTIVATION_GRADIENTS,
-    ACTIVATIONS,
     add,
     concatenate,
     multiply,
-    relu,
-    relu_backward,
     reshape,
-    sigmoid,
-    sigmoid_backward,
-    softmax,
-    softmax_backward,
     split,
     subtract,
-    tanh,
-    tanh_backward,
 )
 from cnnlite.ops.images import (
     flip2d,
@@ -87,8 +106,35 @@ from cnnlite.ops.random import (
     random_normal,
     random_uniform,
 )
+from cnnlite.ops.softmax import (
+    log_softmax,
+    log_softmax_backward,
+    softmax,
+    softmax_backward,
+)
 
 __all__ = [
+    "NEEDS_INPUT",
+    "softsign_backward",
+    "softsign",
+    "softplus_backward",
+    "softplus",
+    "silu_backward",
+    "silu",
+    "selu_backward",
+    "selu",
+    "log_softmax_backward",
+    "log_softmax",
+    "leaky_relu_backward",
+    "leaky_relu",
+    "hard_sigmoid_backward",
+    "hard_sigmoid",
+    "gelu_backward",
+    "gelu",
+    "exponential_backward",
+    "exponential",
+    "elu_backward",
+    "elu",
     "ACTIVATIONS",
     "ACTIVATION_GRADIENTS",
     "Buffer",

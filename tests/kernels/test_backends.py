@@ -188,6 +188,8 @@ def test_aliases_are_found_in_the_docstrings():
         "binary": [("y", "a"), ("y", "b")],
         "softmax_forward": [("y", "x")],
         "softmax_backward": [("dx", "dy")],
+        "log_softmax_forward": [("y", "x")],
+        "log_softmax_backward": [("dx", "dy")],
         "softmax_crossentropy_backward": [("dx", "p")],
         "sparse_softmax_crossentropy_backward": [("dx", "p")],
         "elementwise_loss_backward": [("dx", "x")],

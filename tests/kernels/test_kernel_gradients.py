@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from bench.case import unwritten
+from bench.cases import ACTIVATIONS
 from bench.elements import clock
 from bench.rows import WITH_LABELS, softmax
 from bench.windows import output_size, same
 from cnnlite.kernels import reference
+from cnnlite.kernels.reference.elementwise import FROM_INPUT
 from cnnlite.kernels.reference.losses import ELEMENTWISE
 
 Loss = Callable[[], float]
@@ -48,22 +50,24 @@ def projected(forward: Callable[[np.ndarray], None], y: np.ndarray, r: np.ndarra
     return loss
 
 
-@pytest.mark.parametrize("function", ["relu", "sigmoid", "tanh"])
-def test_unary(function: str, rng: np.random.Generator):
+@pytest.mark.parametrize(("function", "parameters"), ACTIVATIONS)
+def test_unary(function: str, parameters: tuple, rng: np.random.Generator):
     x = rng.uniform(0.1, 2, (3, 5)) * rng.choice([-1, 1], (3, 5))  # away from relu's kink
     y, dy, dx = np.empty_like(x), rng.standard_normal(x.shape), unwritten(x.shape, x.dtype)
-    loss = projected(lambda y: reference.unary(y, x, function=function), y, dy)
+    params = {"function": function, "parameters": parameters}
+    loss = projected(lambda y: reference.unary(y, x, **params), y, dy)
     loss()
-    reference.unary_backward(dx, dy, y, function=function)
+    reference.unary_backward(dx, dy, x if function in FROM_INPUT else y, **params)
     assert_gradient(dx, loss, x)
 
 
-def test_softmax(rng: np.random.Generator):
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax(name: str, rng: np.random.Generator):
     x, dy = rng.standard_normal((3, 5)), rng.standard_normal((3, 5))
     y, dx = np.empty_like(x), unwritten(x.shape, x.dtype)
-    loss = projected(lambda y: reference.softmax_forward(y, x), y, dy)
+    loss = projected(lambda y: getattr(reference, f"{name}_forward")(y, x), y, dy)
     loss()
-    reference.softmax_backward(dx, dy, y)
+    getattr(reference, f"{name}_backward")(dx, dy, y)
     assert_gradient(dx, loss, x)
 
 

@@ -5,6 +5,8 @@ float64 functions give to far more digits than are needed.  Arguments are bit
 patterns spread over all of float32: both signs, denormals, every exponent.
 """
 
+import math
+
 import numpy as np
 import pytest
 
@@ -48,9 +50,9 @@ def assert_within(ulps, got, exact, x):
     assert errors[worst] <= ulps, f"{errors[worst]:.3f} ulp at x = {x[number][worst]!r}"
 
 
-def unary(x, function):
+def unary(x, function, parameters=()):
     y = np.full_like(x, np.nan)
-    KERNELS["unary"](y, x, function=function)
+    KERNELS["unary"](y, x, function=function, parameters=parameters)
     return y
 
 
@@ -68,6 +70,40 @@ def test_activation_within_two_ulp(function, exact):
     x = np.concatenate([all_exponents(), between(-20, 20), between(-1, 1), SPECIALS])
     with np.errstate(all="ignore"):
         assert_within(2, unary(x, function), exact(x), x)
+
+
+def test_exponential_within_one_ulp():
+    x = np.concatenate([between(-104, 88.7), between(-1, 1), all_exponents(), SPECIALS])
+    with np.errstate(all="ignore"):
+        exact = np.exp(x.astype(np.float64))
+        exact = np.where(exact > np.finfo(np.float32).max, np.inf, exact)
+        got = unary(x, "exponential")
+    finite = ~np.isinf(exact)
+    np.testing.assert_array_equal(got[~finite], exact[~finite])
+    assert_within(1, got[finite], exact[finite], x[finite])
+
+
+def test_expm1_within_three_ulp():
+    # Below 0, elu is alpha (e^x - 1).
+    x = np.concatenate([-np.abs(all_exponents()), between(-20, 0), between(-1, 0)])
+    with np.errstate(invalid="ignore"):
+        assert_within(3, unary(x, "elu", (1.0, 1.0)), np.expm1(x.astype(np.float64)), x)
+
+
+def test_softplus_within_two_ulp():
+    x = np.concatenate([all_exponents(), between(-110, 20), between(-2, 2), SPECIALS])
+    with np.errstate(all="ignore"):
+        wide = x.astype(np.float64)
+        exact = np.maximum(wide, 0) + np.log1p(np.exp(-np.abs(wide)))
+    assert_within(2, unary(x, "softplus")[np.isfinite(x)], exact[np.isfinite(x)], x[np.isfinite(x)])
+
+
+def test_normal_distribution_within_five_ulp():
+    # gelu(x) = x Phi(x), down to where Phi leaves the range of normal floats.
+    x = np.concatenate([between(-12.8, 12.8), between(-1, 1), np.geomspace(1e-38, 1e30, 1000)])
+    x = x.astype(np.float32)
+    phi = np.vectorize(math.erfc)(x.astype(np.float64) / -math.sqrt(2)) / 2
+    assert_within(5, unary(x, "gelu"), x * phi, x)
 
 
 def test_exp_within_one_ulp():
@@ -113,6 +149,26 @@ def test_special_values(function):
     y = unary(x, function)
     np.testing.assert_array_equal(y, np.float32(expected))
     np.testing.assert_array_equal(np.signbit(y[3:]), np.signbit(expected[3:]))
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [  # at inf, -inf, NaN; by the formulas: inf * 0 is NaN
+        ("leaky_relu", [np.inf, -np.inf, np.nan]),
+        ("elu", [np.inf, -2, np.nan]),
+        ("gelu", [np.inf, np.nan, np.nan]),
+        ("gelu_tanh", [np.inf, np.nan, np.nan]),
+        ("hard_sigmoid", [1, 0, np.nan]),
+        ("silu", [np.inf, np.nan, np.nan]),
+        ("softplus", [np.inf, 0, np.nan]),
+        ("softsign", [np.nan, np.nan, np.nan]),
+        ("exponential", [np.inf, 0, np.nan]),
+    ],
+)
+def test_infinities(function, expected):
+    parameters = {"leaky_relu": (0.5, np.inf, 0.0), "elu": (2.0, 1.0)}.get(function, ())
+    y = unary(np.float32([np.inf, -np.inf, np.nan]), function, parameters)
+    np.testing.assert_array_equal(y, np.float32(expected))
 
 
 @pytest.mark.parametrize("function", ["relu", "sigmoid", "tanh"])

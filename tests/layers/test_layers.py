@@ -211,7 +211,7 @@ BAD_CONSTRUCTORS = [
     (lambda: layers.Dropout(True), "rate.*True"),
     (lambda: layers.Dropout(0.5, seed="a"), "seed.*'a'"),
     (lambda: layers.Dropout(0.5, seed=-1), "seed.*-1"),
-    (lambda: layers.Activation("gelu"), "activation.*'gelu'"),
+    (lambda: layers.Activation("swosh"), "activation.*'swosh'"),
     (lambda: layers.Softmax(axis=1), "axis=1"),
     (lambda: layers.Input(5), "Input.*5"),
     (lambda: layers.Input(), "Input.*None"),

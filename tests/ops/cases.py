@@ -302,8 +302,8 @@ CASES = [
 
 # Public names that are no operation on arrays of one batch, with tests of their own.
 OTHERS = {
-    "ACTIVATIONS", "ACTIVATION_GRADIENTS", "Buffer", "Gradient", "Parameter", "Tensor",
-    "adam_update", "clock", "is_recording", "mean_update", "orthogonal_penalty_backward",
+    "ACTIVATIONS", "ACTIVATION_GRADIENTS", "NEEDS_INPUT", "Buffer", "Gradient", "Parameter",
+    "Tensor", "adam_update", "clock", "is_recording", "mean_update", "orthogonal_penalty_backward",
     "orthogonal_penalty_forward", "project_norms", "random_normal", "random_uniform",
     "recording", "reshape", "sgd_update",
 }  # fmt: skip

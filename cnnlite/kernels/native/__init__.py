@@ -62,7 +62,13 @@ from cnnlite.kernels.native.random import (
     random_normal,
     random_uniform,
 )
-from cnnlite.kernels.native.rows import bias_gradient, softmax_backward, softmax_forward
+from cnnlite.kernels.native.rows import (
+    bias_gradient,
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
 
 DTYPES = ("float32",)
 KERNELS = {
@@ -90,6 +96,8 @@ KERNELS = {
         bias_gradient,
         softmax_forward,
         softmax_backward,
+        log_softmax_forward,
+        log_softmax_backward,
         sparse_softmax_crossentropy_forward,
         sparse_softmax_crossentropy_backward,
         softmax_crossentropy_forward,

@@ -48,6 +48,8 @@ cdef extern from "cnn.h":
         cnn_kernel *binary
         cnn_kernel *softmax_forward
         cnn_kernel *softmax_backward
+        cnn_kernel *log_softmax_forward
+        cnn_kernel *log_softmax_backward
         cnn_kernel *softmax_crossentropy_forward
         cnn_kernel *softmax_crossentropy_backward
         cnn_kernel *categorical_crossentropy_forward
@@ -74,6 +76,15 @@ cdef extern from "cnn.h":
         CNN_RELU
         CNN_SIGMOID
         CNN_TANH
+        CNN_LEAKY_RELU
+        CNN_ELU
+        CNN_GELU
+        CNN_GELU_TANH
+        CNN_HARD_SIGMOID
+        CNN_SILU
+        CNN_SOFTPLUS
+        CNN_SOFTSIGN
+        CNN_EXPONENTIAL
 
 # The table of the level in use.
 cdef cnn_table *table
@@ -132,7 +143,7 @@ cdef inline ptrdiff_t dim(cnp.ndarray a, int axis) noexcept:
     return cnp.PyArray_DIM(a, axis)
 
 
-# An activation's code from its name; None is the linear one.
+# The code of an activation that an epilogue applies; None is the linear one.
 cdef inline cnn_function function_code(name) except *:
     if name is None:
         return CNN_LINEAR

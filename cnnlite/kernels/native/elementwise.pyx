@@ -2,7 +2,23 @@
 
 cimport numpy as cnp
 
-from cnnlite.kernels.native.dispatch cimport CNN_RELU, f32, function_code, run, table
+from cnnlite.kernels.native.dispatch cimport (
+    CNN_ELU,
+    CNN_EXPONENTIAL,
+    CNN_GELU,
+    CNN_GELU_TANH,
+    CNN_HARD_SIGMOID,
+    CNN_LEAKY_RELU,
+    CNN_RELU,
+    CNN_SIGMOID,
+    CNN_SILU,
+    CNN_SOFTPLUS,
+    CNN_SOFTSIGN,
+    CNN_TANH,
+    f32,
+    run,
+    table,
+)
 
 cnp.import_array()
 
@@ -19,6 +35,7 @@ cdef extern from "elementwise.h":
         ptrdiff_t n
         int function
         int accumulate
+        float parameters[3]
 
     ptrdiff_t cnn_chunks(ptrdiff_t n)
 
@@ -26,6 +43,31 @@ cdef extern from "elementwise.h":
 # second-level cache, and what evaluates an exponential.
 cdef double STREAM_NS = 0.1
 cdef double EXP_NS = 0.5
+
+CODES = {
+    "relu": CNN_RELU,
+    "sigmoid": CNN_SIGMOID,
+    "tanh": CNN_TANH,
+    "leaky_relu": CNN_LEAKY_RELU,
+    "elu": CNN_ELU,
+    "gelu": CNN_GELU,
+    "gelu_tanh": CNN_GELU_TANH,
+    "hard_sigmoid": CNN_HARD_SIGMOID,
+    "silu": CNN_SILU,
+    "softplus": CNN_SOFTPLUS,
+    "softsign": CNN_SOFTSIGN,
+    "exponential": CNN_EXPONENTIAL,
+}
+# Functions without an exponential, and derivatives with one.
+CHEAP = {CNN_RELU, CNN_LEAKY_RELU, CNN_HARD_SIGMOID, CNN_SOFTSIGN}
+DEAR = {CNN_GELU, CNN_GELU_TANH, CNN_SILU, CNN_SOFTPLUS}
+
+
+cdef int set_parameters(cnn_elementwise *args, tuple parameters) except -1:
+    cdef Py_ssize_t i
+    for i in range(len(parameters)):
+        args.parameters[i] = parameters[i]
+    return 0
 
 
 cdef cnn_operator operator_code(name) except *:
@@ -38,25 +80,30 @@ cdef cnn_operator operator_code(name) except *:
     raise KeyError(name)
 
 
-def unary(cnp.ndarray y, cnp.ndarray x, *, function):
-    cdef cnn_elementwise args = cnn_elementwise(
-        y=f32(y), a=f32(x), b=NULL, n=x.size, function=function_code(function), accumulate=False
-    )
-    cdef double element_ns = STREAM_NS if args.function == CNN_RELU else EXP_NS
+def unary(cnp.ndarray y, cnp.ndarray x, *, function, parameters=()):
+    cdef int code = CODES[function]
+    cdef cnn_elementwise args
+    args.y, args.a, args.b, args.n = f32(y), f32(x), NULL, x.size
+    args.function, args.accumulate = code, False
+    set_parameters(&args, parameters)
+    cdef double element_ns = STREAM_NS if code in CHEAP else EXP_NS
     run(table.unary, &args, cnn_chunks(args.n), args.n * element_ns)
 
 
-def unary_backward(cnp.ndarray dx, cnp.ndarray dy, cnp.ndarray y, *, function, accumulate=False):
-    cdef cnn_elementwise args = cnn_elementwise(
-        y=f32(dx), a=f32(dy), b=f32(y), n=dy.size,
-        function=function_code(function), accumulate=accumulate,
-    )
-    run(table.unary_backward, &args, cnn_chunks(args.n), args.n * STREAM_NS)
+def unary_backward(
+    cnp.ndarray dx, cnp.ndarray dy, cnp.ndarray y, *, function, parameters=(), accumulate=False
+):
+    cdef int code = CODES[function]
+    cdef cnn_elementwise args
+    args.y, args.a, args.b, args.n = f32(dx), f32(dy), f32(y), dy.size
+    args.function, args.accumulate = code, accumulate
+    set_parameters(&args, parameters)
+    cdef double element_ns = EXP_NS if code in DEAR else STREAM_NS
+    run(table.unary_backward, &args, cnn_chunks(args.n), args.n * element_ns)
 
 
 def binary(cnp.ndarray y, cnp.ndarray a, cnp.ndarray b, *, function):
-    cdef cnn_elementwise args = cnn_elementwise(
-        y=f32(y), a=f32(a), b=f32(b), n=a.size,
-        function=operator_code(function), accumulate=False,
-    )
+    cdef cnn_elementwise args
+    args.y, args.a, args.b, args.n = f32(y), f32(a), f32(b), a.size
+    args.function, args.accumulate = operator_code(function), False
     run(table.binary, &args, cnn_chunks(args.n), args.n * STREAM_NS)

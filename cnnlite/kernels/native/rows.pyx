@@ -32,6 +32,18 @@ def softmax_backward(cnp.ndarray dx, cnp.ndarray dy, cnp.ndarray y, *, accumulat
     run_rows(table.softmax_backward, &args, STREAM_PS)
 
 
+def log_softmax_forward(cnp.ndarray y, cnp.ndarray x):
+    cdef cnn_rows args = over(x)
+    args.y = f32(y)
+    run_rows(table.log_softmax_forward, &args, EXP_PS)
+
+
+def log_softmax_backward(cnp.ndarray dx, cnp.ndarray dy, cnp.ndarray y, *, accumulate=False):
+    cdef cnn_rows args = over(y)
+    args.y, args.dy, args.accumulate = f32(dx), f32(dy), accumulate
+    run_rows(table.log_softmax_backward, &args, EXP_PS)
+
+
 def bias_gradient(cnp.ndarray db, cnp.ndarray dy, *, accumulate=False):
     cdef cnn_bias_gradient args = cnn_bias_gradient(
         db=f32(db), partial=NULL, dy=f32(dy), rows=dim(dy, 0), F=dim(dy, 1), accumulate=accumulate

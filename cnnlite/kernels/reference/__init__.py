@@ -76,7 +76,12 @@ from cnnlite.kernels.reference.random import (
     random_normal,
     random_uniform,
 )
-from cnnlite.kernels.reference.softmax import softmax_backward, softmax_forward
+from cnnlite.kernels.reference.softmax import (
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
 
 KERNELS = {
     function.__name__: function
@@ -103,6 +108,8 @@ KERNELS = {
         split,
         softmax_forward,
         softmax_backward,
+        log_softmax_forward,
+        log_softmax_backward,
         sparse_softmax_crossentropy_forward,
         sparse_softmax_crossentropy_backward,
         softmax_crossentropy_forward,

@@ -1,4 +1,4 @@
-"""Softmax over the last axis."""
+"""Softmax and its logarithm over the last axis."""
 
 from __future__ import annotations
 
@@ -25,6 +25,32 @@ def softmax_backward(dx, dy, y, *, accumulate=False):
     dy, y : (rows, K), y the output of the forward pass
     """
     gradient = y * (dy - (dy * y).sum(axis=1, keepdims=True))
+    if accumulate:
+        dx += gradient
+    else:
+        dx[...] = gradient
+
+
+def log_softmax_forward(y, x):
+    """Logarithm of the softmax of every row: ``y_k = x_k - max x - log sum_j exp(x_j - max x)``.
+
+    y : (rows, K), output; may alias x
+    x : (rows, K)
+
+    A row with NaN or +inf, or of -inf alone, gives NaN.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shifted = x - x.max(axis=1, keepdims=True, initial=-np.inf)
+        np.subtract(shifted, np.log(np.exp(shifted).sum(axis=1, keepdims=True)), out=y)
+
+
+def log_softmax_backward(dx, dy, y, *, accumulate=False):
+    """Gradient of the logarithm of softmax: ``dx_k = dy_k - exp(y_k) sum_j dy_j``.
+
+    dx : (rows, K), output; may alias dy (unless ``accumulate``)
+    dy, y : (rows, K), y the output of the forward pass
+    """
+    gradient = dy - np.exp(y) * dy.sum(axis=1, keepdims=True)
     if accumulate:
         dx += gradient
     else:
