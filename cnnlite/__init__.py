@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 # `import cnnlite` costs nothing that the program does not need.
 _NAMES = {
     "cnnlite.config_report": ("show_config",),
+    "cnnlite.gradient_check": ("check_gradients",),
     "cnnlite.kernels.registry": ("get_backend", "set_backend", "using_backend"),
     "cnnlite.kernels.threads": ("get_num_threads", "set_num_threads", "threads"),
     "cnnlite.layers": ("Input", "Layer"),
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         utils,
     )
     from cnnlite.config_report import show_config
+    from cnnlite.gradient_check import check_gradients
     from cnnlite.kernels.registry import get_backend, set_backend, using_backend
     from cnnlite.kernels.threads import get_num_threads, set_num_threads, threads
     from cnnlite.layers import Input, Layer

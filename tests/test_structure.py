@@ -32,7 +32,15 @@ LAYERS = (
         "metrics",
     ),
     ("models", "callbacks", "datasets"),
-    ("applications", "visualization", "utils", "config_report", "cli", "__main__"),
+    (
+        "applications",
+        "visualization",
+        "utils",
+        "config_report",
+        "gradient_check",
+        "cli",
+        "__main__",
+    ),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 BACKENDS = {path.name for path in (ROOT / "kernels").iterdir() if (path / "__init__.py").exists()}

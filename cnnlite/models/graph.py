@@ -69,9 +69,18 @@ class Graph:
                 found.add(id(node))
         return found
 
-    def forward(self, inputs: Sequence[Tensor], step: StepState, training: bool) -> Forward:
-        """Call every node on the values and masks of its inputs."""
-        learning = self._learning() if training else set()
+    def forward(
+        self,
+        inputs: Sequence[Tensor],
+        step: StepState,
+        training: bool,
+        gradients: bool | None = None,
+    ) -> Forward:
+        """Call every node on the values and masks of its inputs.
+
+        ``gradients`` says whether a backward pass follows; by default in training.
+        """
+        learning = self._learning() if (training if gradients is None else gradients) else set()
         values = {id(t): v for t, v in zip(self.inputs, inputs, strict=True)}
         masks: dict[int, Tensor | None] = {}
         contexts = []
