@@ -36,6 +36,7 @@ LAYERS = (
         "applications",
         "visualization",
         "utils",
+        "sklearn",
         "config_report",
         "gradient_check",
         "cli",
