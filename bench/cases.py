@@ -18,6 +18,7 @@ from bench.losses import LOSS_EDGES, LOSS_SHARED
 from bench.penalties import Orthogonal, Penalty, PenaltyGradient, Projection
 from bench.products import BiasGradient, Matmul
 from bench.rows import Rows
+from bench.tensor_cases import TENSOR_EDGES, TENSOR_SHARED
 from bench.windows import VALID, Conv2d, Pool2d, same
 
 CONV_PASSES = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
@@ -38,7 +39,6 @@ ELEMENTWISE = (
         for operation in ("unary", "unary_backward")
         for function, parameters in ACTIVATIONS
     ),
-    *({"operation": "binary", "function": name} for name in ("add", "subtract", "multiply")),
 )
 WITH_WEIGHTS = (
     "softmax_crossentropy_backward",
@@ -294,6 +294,7 @@ EDGES: list[Case] = [
     *LOSS_EDGES,
     *_update_edges(),
     *_penalty_edges(),
+    *TENSOR_EDGES,
 ]
 
 SHARED: list[Case] = [
@@ -353,6 +354,7 @@ SHARED: list[Case] = [
     Projection(shape=(401, 1000), axes=(1,)),
     Sgd(shapes=((300_001,), (3,), (200, 500)), momentum=0.9),
     Adam(shapes=((300_001,), (3,), (200, 500)), t=3),
+    *TENSOR_SHARED,
 ]
 
 

@@ -21,7 +21,7 @@ def clock(seed: int = CLOCK[0], step: int = CLOCK[1]) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class Elementwise(Case):
-    """unary, unary_backward or binary, with one of their functions."""
+    """unary or unary_backward, with one of their functions."""
 
     shape: Shape
     function: str
@@ -30,8 +30,6 @@ class Elementwise(Case):
     def arguments(self, rng, dtype, *, integers=False):
         a, b = (3 * draw(rng, self.shape, dtype, integers) for _ in range(2))
         params = {"function": self.function}
-        if self.operation == "binary":
-            return Arguments([unwritten(self.shape, dtype)], [a, b], params)
         params["parameters"] = self.parameters
         if self.operation == "unary":
             return Arguments([unwritten(self.shape, dtype)], [a], params)
@@ -43,8 +41,6 @@ class Elementwise(Case):
 
     def tolerance(self, arguments, expected, dtype, function_ulps):
         u = roundoff(dtype)
-        if self.operation == "binary":
-            return [u * np.abs(expected[0])]
         if self.operation == "unary":
             bound = _unary_bound(self.function, arguments.inputs[0], expected[0], dtype)
             return [bound(function_ulps)]

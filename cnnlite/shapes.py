@@ -12,7 +12,17 @@ from typing import Any
 
 from cnnlite.errors import ShapeError
 
-__all__ = ["Pads", "Pair", "is_int", "normalize_axis", "pair", "window_output", "window_pads"]
+__all__ = [
+    "Pads",
+    "Pair",
+    "broadcast_shape",
+    "is_int",
+    "normalize_axes",
+    "normalize_axis",
+    "pair",
+    "window_output",
+    "window_pads",
+]
 
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
@@ -128,3 +138,51 @@ def normalize_axis(axis: int, ndim: int, where: str) -> int:
     if not is_int(axis) or not -ndim <= axis < ndim:
         raise ShapeError(f"{where}: no such axis. Got {axis!r} for {ndim} dimensions.")
     return int(axis) % ndim
+
+
+def normalize_axes(axis: Any, ndim: int, where: str) -> tuple[int, ...]:
+    """Return one axis, a sequence of them or None (all) as ascending axes from the front.
+
+    Examples
+    --------
+    >>> normalize_axes((-1, 0), 3, "sum")
+    (0, 2)
+    >>> normalize_axes(None, 3, "sum")
+    (0, 1, 2)
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = [axis] if is_int(axis) or not isinstance(axis, Sequence) else axis
+    found = sorted(normalize_axis(a, ndim, f"{where}: axis") for a in axes)
+    if len(set(found)) < len(found):
+        raise ShapeError(f"{where}: axis names an axis twice. Got {axis!r} for {ndim} dimensions.")
+    return tuple(found)
+
+
+def broadcast_shape(a: Sequence[Any], b: Sequence[Any], where: str) -> tuple:
+    """Return the shape that two shapes broadcast to: sizes are equal, or one of them is 1.
+
+    A size may be None, unknown: it stands for any but 1.
+
+    Examples
+    --------
+    >>> broadcast_shape((4, 1, 3), (5, 1), "add")
+    (4, 5, 3)
+    >>> broadcast_shape((None, 3), (1, 3), "add")
+    (None, 3)
+    """
+    shape = [*a[: max(len(a) - len(b), 0)], *b[: max(len(b) - len(a), 0)]]
+    common = min(len(a), len(b))
+    for m, n in zip(a[len(a) - common :], b[len(b) - common :], strict=True):
+        if m == n or n == 1:
+            shape.append(m)
+        elif m == 1 or m is None:
+            shape.append(n)
+        elif n is None:
+            shape.append(m)
+        else:
+            raise ShapeError(
+                f"{where}: the shapes do not broadcast, {m} against {n}. "
+                f"Got {tuple(a)} and {tuple(b)}. Make the sizes equal, or one of them 1."
+            )
+    return tuple(shape)

@@ -47,6 +47,7 @@ enum cnn_function {
 #include "product.h"
 #include "random.h"
 #include "rows.h"
+#include "tensor.h"
 
 #define CNN_KERNELS(X)                                                                             \
     CNN_PRODUCT_KERNELS(X)                                                                         \
@@ -59,6 +60,7 @@ enum cnn_function {
     CNN_PARAMETER_KERNELS(X)                                                                       \
     CNN_OPTIMIZER_KERNELS(X)                                                                       \
     CNN_JOIN_KERNELS(X)                                                                            \
+    CNN_TENSOR_KERNELS(X)                                                                          \
     CNN_PROBE_KERNELS(X)
 
 struct cnn_table {

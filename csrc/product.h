@@ -8,6 +8,7 @@
 #define CNN_PRODUCT_KERNELS(X)                                                                     \
     X(pack)                                                                                        \
     X(matmul)                                                                                      \
+    X(batch_matmul)                                                                                \
     X(correlate)                                                                                   \
     X(depthwise)                                                                                   \
     X(scatter)                                                                                     \
@@ -44,6 +45,15 @@ struct cnn_matmul {
     int copy_rows; /* copy a tile's rows of a to scratch first */
     int accumulate;
     int function; /* enum cnn_function */
+};
+
+/* batch_matmul: the products of batches of matrices, by two axes: matrix (i, h) of y lies at
+ * y + i * y_batch + h * y_head, and so on.  Tile = (i, h): batch * heads. */
+struct cnn_batch_matmul {
+    struct cnn_matmul one; /* of the first matrices */
+    ptrdiff_t heads;
+    ptrdiff_t y_batch, y_head, a_batch, a_head, b_batch, b_head;
+    ptrdiff_t b_row, b_column; /* steps of b, if it is packed in scratch first; else 0 */
 };
 
 /* One axis of a convolution: output q, tap t looks at input q * stride + first +
@@ -141,6 +151,18 @@ static inline size_t cnn_matmul_scratch(const struct cnn_matmul *a)
 {
     const ptrdiff_t rows = cnn_ceil_div(cnn_ceil_div(a->m, a->row_blocks), CNN_BLOCK) * CNN_BLOCK;
     return a->copy_rows ? sizeof(float) * (size_t)(rows * cnn_copied_row(a->k)) : 0;
+}
+
+/* `vector`: floats in a vector.  The packed B comes first. */
+static inline size_t cnn_batch_matmul_packed(const struct cnn_batch_matmul *a, ptrdiff_t vector)
+{
+    const ptrdiff_t columns = cnn_ceil_div(a->one.n, vector) * vector;
+    return a->b_row ? (sizeof(float) * (size_t)(a->one.k * columns) + 63) & ~(size_t)63 : 0;
+}
+
+static inline size_t cnn_batch_matmul_scratch(const struct cnn_batch_matmul *a, ptrdiff_t vector)
+{
+    return cnn_batch_matmul_packed(a, vector) + cnn_matmul_scratch(&a->one);
 }
 
 /* Is a frame of zeros needed around the image? */

@@ -19,6 +19,7 @@ IN_PLACE = {
     "unary": (0,),
     "unary_backward": (0,),
     "binary": (0, 1),
+    "where": (1,),
     "softmax_forward": (0,),
     "softmax_backward": (0,),
     "log_softmax_forward": (0,),

@@ -21,6 +21,9 @@ from cnnlite.kernels.registry import kernel
 from cnnlite.ops.parameter import Parameter
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+INTEGERS = (np.dtype(np.int32), np.dtype(np.uint8))
+FLOAT32 = FLOATS[0]  # kernels that read no floats are registered with it
+MOST_DIMENSIONS = 8
 
 
 class Buffer:
@@ -134,6 +137,31 @@ def tensor(
             f"{where} has {len(value.shape)} dimensions but needs {ndim}. Got shape {value.shape}."
         )
     return value
+
+
+def typed_tensor(value: Any, where: str) -> Tensor:
+    """Return an input that may be of any of the four dtypes; a list becomes float32."""
+    if getattr(value, "dtype", None) in INTEGERS:
+        return tensor(value, where, dtype=value.dtype, integer=True)
+    try:
+        return tensor(value, where)
+    except DtypeError as error:
+        text = str(error).replace("float32 or float64", "float32, float64, int32 or uint8")
+        raise DtypeError(text) from None
+
+
+def kernel_dtype(x: Tensor) -> np.dtype:
+    """Return the dtype under which the kernels for ``x`` are registered."""
+    return x.dtype if x.dtype in FLOATS else FLOAT32
+
+
+def check_dimensions(x: Tensor, where: str) -> None:
+    """Raise if an array has more axes than the kernels can walk along."""
+    if len(x.shape) > MOST_DIMENSIONS:
+        raise ShapeError(
+            f"{where} has {len(x.shape)} dimensions; at most {MOST_DIMENSIONS} are possible. "
+            f"Got shape {x.shape}."
+        )
 
 
 def _array(value: Any, where: str, dtype: Any, integer: bool) -> np.ndarray:

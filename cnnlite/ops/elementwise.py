@@ -1,4 +1,4 @@
-"""Arithmetic of two arrays, and joining and cutting."""
+"""Joining, cutting and reshaping."""
 
 from __future__ import annotations
 
@@ -9,52 +9,8 @@ from typing import Any
 import numpy as np
 
 from cnnlite.errors import DtypeError, ShapeError
-from cnnlite.ops.core import Buffer, Output, Tensor, run, same_shape, tensor, view
+from cnnlite.ops.core import Buffer, Output, Tensor, run, tensor, view
 from cnnlite.shapes import normalize_axis
-
-
-def _binary(function: str, a: Any, b: Any, out: Any) -> Tensor:
-    a, b = tensor(a, f"{function}: a"), tensor(b, f"{function}: b")
-    same_shape(function, a, b, "a and b")
-    y = Output(out, a.shape, a.dtype, function, alias=(a, b))
-    run("binary", a.dtype, (y.array,), (a, b), function=function)
-    return y.deliver()
-
-
-def add(a: Any, b: Any, *, out: Any = None) -> Tensor:
-    """Sum of two arrays of one shape.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.add([1, 2], [3, 4])
-    array([4., 6.], dtype=float32)
-    """
-    return _binary("add", a, b, out)
-
-
-def subtract(a: Any, b: Any, *, out: Any = None) -> Tensor:
-    """Difference of two arrays of one shape.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.subtract([1, 2], [3, 4])
-    array([-2., -2.], dtype=float32)
-    """
-    return _binary("subtract", a, b, out)
-
-
-def multiply(a: Any, b: Any, *, out: Any = None) -> Tensor:
-    """Product of two arrays of one shape, element by element.
-
-    Examples
-    --------
-    >>> from cnnlite import ops
-    >>> ops.multiply([1, 2], [3, 4])
-    array([3., 8.], dtype=float32)
-    """
-    return _binary("multiply", a, b, out)
 
 
 def concatenate(xs: Sequence[Any], axis: int = -1, *, out: Any = None) -> Tensor:

@@ -2,10 +2,12 @@
 #ifndef CNN_COPY_H
 #define CNN_COPY_H
 
+#include "../cnn.h"
 #include "../simd.h"
 
 /* Four floats: the unit of copies and transpositions at every level. */
 typedef float v4 __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t v4i __attribute__((vector_size(16)));
 
 CNN_INLINE void zero_floats(float *to, ptrdiff_t n)
 {
@@ -51,6 +53,21 @@ CNN_INLINE void copy_blocked(float *to, ptrdiff_t block_floats, const float *fro
                     t[j] = f[j];
         }
     }
+}
+
+/* to[k * ldt + n] = from[n * ldf + k] for 4 x 4. */
+CNN_INLINE void transpose4(float *to, ptrdiff_t ldt, const float *from, ptrdiff_t ldf)
+{
+    const v4 a = *(const v4 *)from, b = *(const v4 *)(from + ldf);
+    const v4 c = *(const v4 *)(from + 2 * ldf), d = *(const v4 *)(from + 3 * ldf);
+    const v4 ac0 = __builtin_shuffle(a, c, (v4i){0, 4, 1, 5});
+    const v4 ac1 = __builtin_shuffle(a, c, (v4i){2, 6, 3, 7});
+    const v4 bd0 = __builtin_shuffle(b, d, (v4i){0, 4, 1, 5});
+    const v4 bd1 = __builtin_shuffle(b, d, (v4i){2, 6, 3, 7});
+    *(v4 *)to = __builtin_shuffle(ac0, bd0, (v4i){0, 4, 1, 5});
+    *(v4 *)(to + ldt) = __builtin_shuffle(ac0, bd0, (v4i){2, 6, 3, 7});
+    *(v4 *)(to + 2 * ldt) = __builtin_shuffle(ac1, bd1, (v4i){0, 4, 1, 5});
+    *(v4 *)(to + 3 * ldt) = __builtin_shuffle(ac1, bd1, (v4i){2, 6, 3, 7});
 }
 
 #endif

@@ -189,37 +189,3 @@ void CNN_NAME(unary_backward)(const void *args, ptrdiff_t tile, void *scratch)
         backward(CNN_LINEAR, a, s);
     }
 }
-
-CNN_INLINE vf combine(enum cnn_operator op, vf a, vf b)
-{
-    return op == CNN_ADD ? a + b : op == CNN_SUBTRACT ? a - b : a * b;
-}
-
-CNN_INLINE void combine_all(enum cnn_operator op, const struct cnn_elementwise *args, struct span s)
-{
-    float *y = args->y + s.first;
-    const float *a = args->a + s.first, *b = args->b + s.first;
-    ptrdiff_t i = 0;
-    for (; i + CNN_W <= s.count; i += CNN_W)
-        vf_store(y + i, combine(op, vf_load(a + i), vf_load(b + i)));
-    const ptrdiff_t n = s.count - i;
-    if (n > 0)
-        vf_store_n(y + i, combine(op, vf_load_n(a + i, n), vf_load_n(b + i, n)), n);
-}
-
-void CNN_NAME(binary)(const void *args, ptrdiff_t tile, void *scratch)
-{
-    const struct cnn_elementwise *a = args;
-    const struct span s = chunk(a, tile);
-    (void)scratch;
-    switch ((enum cnn_operator)a->function) {
-    case CNN_ADD:
-        combine_all(CNN_ADD, a, s);
-        break;
-    case CNN_SUBTRACT:
-        combine_all(CNN_SUBTRACT, a, s);
-        break;
-    case CNN_MULTIPLY:
-        combine_all(CNN_MULTIPLY, a, s);
-    }
-}

@@ -3,6 +3,8 @@
 #include "copy.h"
 #include "panel.h"
 
+cnn_kernel CNN_NAME(pack);
+
 /* Rows of A, element k of row m at base + m / 12 * block + m % 12 * row + k * ks. */
 struct rows {
     const float *base;
@@ -66,6 +68,33 @@ void CNN_NAME(matmul)(const void *args, ptrdiff_t tile, void *scratch)
             apply_after(a->function, &t, mr, panel.valid);
         }
     }
+}
+
+/* Pack the B of one product. */
+CNN_INLINE void pack_whole(const struct cnn_batch_matmul *a, const float *b, float *packed)
+{
+    const struct cnn_matmul *one = &a->one;
+    const struct cnn_pack pack = {.packed = packed, .b = b, .groups = 1, .taps_h = 1, .taps_w = 1,
+                                  .len = one->k, .len_blocks = 1, .row = a->b_row,
+                                  .column = a->b_column, .n = one->n, .block = one->column_block};
+    CNN_NAME(pack)(&pack, 0, NULL);
+}
+
+void CNN_NAME(batch_matmul)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    const struct cnn_batch_matmul *a = args;
+    const ptrdiff_t i = tile / a->heads, h = tile % a->heads;
+    struct cnn_matmul one = a->one;
+    one.y += i * a->y_batch + h * a->y_head;
+    one.a += i * a->a_batch + h * a->a_head;
+    one.b += i * a->b_batch + h * a->b_head;
+    if (a->b_row) {
+        pack_whole(a, one.b, scratch);
+        one.b = scratch;
+        scratch = (char *)scratch + cnn_batch_matmul_packed(a, CNN_W);
+    }
+    for (ptrdiff_t part = 0; part < one.row_blocks * one.column_blocks; part++)
+        CNN_NAME(matmul)(&one, part, scratch);
 }
 
 void CNN_NAME(sum_slices)(const void *args, ptrdiff_t tile, void *scratch)

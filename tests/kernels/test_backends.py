@@ -186,6 +186,7 @@ def test_aliases_are_found_in_the_docstrings():
         "unary": [("y", "x")],
         "unary_backward": [("dx", "dy")],
         "binary": [("y", "a"), ("y", "b")],
+        "where": [("y", "x")],
         "softmax_forward": [("y", "x")],
         "softmax_backward": [("dx", "dy")],
         "log_softmax_forward": [("y", "x")],
@@ -208,6 +209,8 @@ def test_aliased_arguments_give_the_same_bits(variant: Variant, case: Case):
     for output, alias in aliases()[case.operation]:
         arguments = copied(original)
         shared = arguments.inputs[names.index(alias) - len(arguments.outputs)]
+        if shared.shape != arguments.outputs[names.index(output)].shape:
+            continue  # an array that is broadcast is smaller than the result
         arguments.outputs[names.index(output)] = shared
         assert_same_bits(call(kernel, arguments), expected)
 

@@ -27,6 +27,7 @@ class Case:
     has_out: bool = True
     batched: tuple[str, ...] = ()
     where: str = ""  # how its errors name it, if not by its name
+    any_rank: tuple[str, ...] = ()  # arguments to which more axes may be added
     floats: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -150,8 +151,88 @@ CASES = [
     *(Case(f, getattr(ops, f), {"x": _array(3, 4)}, batched=("x",)) for f in ops.ACTIVATIONS),
     *(_two(f"{f}_backward") for f in ops.ACTIVATIONS),
     *(
-        Case(f, getattr(ops, f), {"a": _array(3, 4), "b": _array(3, 4)}, batched=("a", "b"))
-        for f in ("add", "subtract", "multiply")
+        Case(
+            f,
+            getattr(ops, f),
+            {"a": _array(3, 4), "b": _positive(3, 4)},
+            batched=("a", "b"),
+            any_rank=("a", "b"),
+        )
+        for f in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "greater_equal")
+    ),
+    Case(
+        "reduce_to",
+        lambda dy, **kw: ops.reduce_to(
+            dy, (dy.shape[0] if hasattr(dy, "shape") else 3, 1, 4), **kw
+        ),
+        {"dy": _array(3, 2, 4)},
+        batched=("dy",),
+    ),
+    *(
+        Case(
+            f,
+            lambda x, f=f, **kw: getattr(ops, f)(x, -1, **kw),
+            {"x": _array(3, 4)},
+            batched=("x",),
+        )
+        for f in ("sum", "mean", "max")
+    ),
+    Case(
+        "transpose",
+        lambda x, **kw: ops.transpose(x, (0, 2, 1), **kw),
+        {"x": _array(3, 4, 2)},
+        batched=("x",),
+    ),
+    Case(
+        "cast", lambda x, **kw: ops.cast(x, "uint8", **kw), {"x": 9 * _array(3, 4)}, batched=("x",)
+    ),
+    Case(
+        "where",
+        lambda mask, x, **kw: ops.where(mask, x, -1.0, **kw),
+        {"mask": np.array([[1, 0, 0, 1]] * 3, "uint8"), "x": _array(3, 4)},
+        batched=("mask", "x"),
+        any_rank=("mask", "x"),
+    ),
+    *(
+        Case(
+            f,
+            getattr(ops, f),
+            {
+                name: np.array([row] * 3, "uint8")
+                for name, row in (("a", [1, 0, 1]), ("b", [1, 0, 0]))
+            },
+            batched=("a", "b"),
+            any_rank=("a", "b"),
+        )
+        for f in ("logical_and", "logical_or")
+    ),
+    *(
+        Case(
+            f,
+            lambda x, f=f, **kw: getattr(ops, f)(x, 0, **kw),
+            {"x": np.eye(3, 4, dtype="float32")},
+            batched=("x",),
+        )
+        for f in ("not_equal", "any_not_equal")
+    ),
+    Case(
+        "gather",
+        ops.gather,
+        {"table": _array(5, 4), "ids": np.array([4, 0, 4], "int32")},
+        batched=("ids",),
+        any_rank=("ids",),
+    ),
+    Case(
+        "scatter_add",
+        lambda dy, ids, **kw: ops.scatter_add(dy, ids, 5, **kw),
+        {"dy": _array(3, 4), "ids": np.array([4, 0, 4], "int32")},
+        batched=("dy", "ids"),
+    ),
+    Case(
+        "batch_matmul",
+        lambda a, b, **kw: ops.batch_matmul(a, b, transpose_b=True, **kw),
+        {"a": _array(3, 2, 4), "b": _array(3, 5, 4)},
+        batched=("a", "b"),
     ),
     Case(
         "concatenate",
@@ -171,6 +252,7 @@ CASES = [
         lambda a, b, bias, **kw: ops.matmul(a, b, bias=bias, activation="tanh", **kw),
         {"a": _array(3, 5), "b": _array(5, 4), "bias": _array(4)},
         batched=("a",),
+        any_rank=("a",),  # more dimensions count as rows
     ),
     Case("bias_gradient", ops.bias_gradient, {"dy": _array(3, 2, 4)}, batched=("dy",)),
     Case(
@@ -305,7 +387,7 @@ OTHERS = {
     "ACTIVATIONS", "ACTIVATION_GRADIENTS", "NEEDS_INPUT", "Buffer", "Gradient", "Parameter",
     "Tensor", "adam_update", "clock", "is_recording", "mean_update", "orthogonal_penalty_backward",
     "orthogonal_penalty_forward", "project_norms", "random_normal", "random_uniform",
-    "recording", "reshape", "sgd_update",
+    "recording", "reshape", "sgd_update", "full",
 }  # fmt: skip
 
 

@@ -46,6 +46,11 @@ def unaligned(a: np.ndarray) -> np.ndarray:
     return raw.view(a.dtype).reshape(a.shape)
 
 
+def unwritten(like: np.ndarray) -> np.ndarray:
+    """Return an array for results that holds none yet."""
+    return np.full_like(like, np.nan if like.dtype.kind == "f" else 77)
+
+
 LAYOUTS = [every_second, reversed_in_memory, np.asfortranarray, read_only, big_endian, unaligned]
 
 
@@ -115,7 +120,7 @@ def test_a_batch_of_none(case: Case):
 def test_out_receives_the_result(case: Case):
     """`out=` is filled with the bits of the result, and is what the call returns."""
     expected = case.call(*case.arrays.values())
-    out = np.full_like(results(expected)[0], np.nan)
+    out = unwritten(results(expected)[0])
     given = case.call(*case.arrays.values(), out=out)
     assert results(given)[0] is out
     assert_same_bits(given, expected)
@@ -126,7 +131,7 @@ def test_out_receives_the_result(case: Case):
 def test_out_may_have_any_strides(case: Case, layout: Callable[[np.ndarray], np.ndarray]):
     """A strided `out=` receives the same values, and nothing outside of it changes."""
     expected = case.call(*case.arrays.values())
-    out = layout(np.full_like(results(expected)[0], np.nan))
+    out = layout(unwritten(results(expected)[0]))
     given = results(case.call(*case.arrays.values(), out=out))[0]
     assert given is out
     assert np.ascontiguousarray(out).tobytes() == results(expected)[0].tobytes()
@@ -166,7 +171,9 @@ def test_a_gradient_is_written_first_and_added_to_later(case: Case):
     else:
         call = case.call
     expected = results(call(*case.arrays.values()))[0]
-    gradient = ops.Gradient(np.full_like(expected, np.nan))
+    if expected.dtype.kind != "f":
+        return  # masks and whole numbers have no gradients
+    gradient = ops.Gradient(unwritten(expected))
     call(*case.arrays.values(), out=gradient)
     assert gradient.array.tobytes() == expected.tobytes()
     call(*case.arrays.values(), out=gradient)

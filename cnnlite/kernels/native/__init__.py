@@ -7,7 +7,7 @@ from cnnlite.kernels.native.conv2d import (
     conv2d_backward_weight,
     conv2d_forward,
 )
-from cnnlite.kernels.native.elementwise import binary, unary, unary_backward
+from cnnlite.kernels.native.elementwise import unary, unary_backward
 from cnnlite.kernels.native.images import (
     flip2d,
     pad2d,
@@ -55,7 +55,7 @@ from cnnlite.kernels.native.pool import (
     maxpool2d_backward,
     maxpool2d_forward,
 )
-from cnnlite.kernels.native.product import matmul
+from cnnlite.kernels.native.product import batch_matmul, matmul
 from cnnlite.kernels.native.random import (
     dropout_backward,
     dropout_forward,
@@ -68,6 +68,18 @@ from cnnlite.kernels.native.rows import (
     log_softmax_forward,
     softmax_backward,
     softmax_forward,
+)
+from cnnlite.kernels.native.tensor import (
+    binary,
+    cast,
+    differs,
+    fill,
+    gather,
+    logical,
+    reduce,
+    scatter_add,
+    transpose,
+    where,
 )
 
 DTYPES = ("float32",)
@@ -129,5 +141,15 @@ KERNELS = {
         project_norms,
         sgd_update,
         adam_update,
+        transpose,
+        reduce,
+        batch_matmul,
+        where,
+        logical,
+        differs,
+        gather,
+        scatter_add,
+        cast,
+        fill,
     )
 }

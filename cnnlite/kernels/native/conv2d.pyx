@@ -205,7 +205,7 @@ cdef int scatter(
     product.n, product.column_block = columns, packed_width(columns)
     workspace = borrow(4 * args.filters * packed_width(columns))
     try:
-        pack_rows(&product, f32(w), True, 0, args.filters, args.filters, <float *>workspace.data)
+        pack_rows(&product, f32(w), True, args.filters, 0, args.filters, <float *>workspace.data)
         args.packed = product.b
         run(table.scatter, &args, args.images * ceil_div(args.h.size, args.rows),
             flops / FLOPS_PER_NS, cnn_scatter_scratch(&args, table.vector_floats))

@@ -12,6 +12,7 @@ cdef extern from "cnn.h":
         # the kernels of csrc's lists
         cnn_kernel *pack
         cnn_kernel *matmul
+        cnn_kernel *batch_matmul
         cnn_kernel *correlate
         cnn_kernel *depthwise
         cnn_kernel *scatter
@@ -45,7 +46,6 @@ cdef extern from "cnn.h":
         cnn_kernel *probe_triad
         cnn_kernel *unary
         cnn_kernel *unary_backward
-        cnn_kernel *binary
         cnn_kernel *softmax_forward
         cnn_kernel *softmax_backward
         cnn_kernel *log_softmax_forward
@@ -70,6 +70,16 @@ cdef extern from "cnn.h":
         cnn_kernel *map_targets
         cnn_kernel *targets_are_binary
         cnn_kernel *label_mask
+        cnn_kernel *binary
+        cnn_kernel *where
+        cnn_kernel *logical
+        cnn_kernel *transpose
+        cnn_kernel *reduce
+        cnn_kernel *gather
+        cnn_kernel *scatter_add
+        cnn_kernel *cast
+        cnn_kernel *fill
+        cnn_kernel *differs
 
     enum cnn_function:
         CNN_LINEAR

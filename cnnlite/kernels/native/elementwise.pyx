@@ -1,4 +1,4 @@
-"""Functions of one or two arrays, element by element (csrc/elementwise.h)."""
+"""Functions of an array, element by element, and their gradients (csrc/elementwise.h)."""
 
 cimport numpy as cnp
 
@@ -23,11 +23,6 @@ from cnnlite.kernels.native.dispatch cimport (
 cnp.import_array()
 
 cdef extern from "elementwise.h":
-    enum cnn_operator:
-        CNN_ADD
-        CNN_SUBTRACT
-        CNN_MULTIPLY
-
     struct cnn_elementwise:
         float *y
         const float *a
@@ -70,16 +65,6 @@ cdef int set_parameters(cnn_elementwise *args, tuple parameters) except -1:
     return 0
 
 
-cdef cnn_operator operator_code(name) except *:
-    if name == "add":
-        return CNN_ADD
-    if name == "subtract":
-        return CNN_SUBTRACT
-    if name == "multiply":
-        return CNN_MULTIPLY
-    raise KeyError(name)
-
-
 def unary(cnp.ndarray y, cnp.ndarray x, *, function, parameters=()):
     cdef int code = CODES[function]
     cdef cnn_elementwise args
@@ -100,10 +85,3 @@ def unary_backward(
     set_parameters(&args, parameters)
     cdef double element_ns = EXP_NS if code in DEAR else STREAM_NS
     run(table.unary_backward, &args, cnn_chunks(args.n), args.n * element_ns)
-
-
-def binary(cnp.ndarray y, cnp.ndarray a, cnp.ndarray b, *, function):
-    cdef cnn_elementwise args
-    args.y, args.a, args.b, args.n = f32(y), f32(a), f32(b), a.size
-    args.function, args.accumulate = operator_code(function), False
-    run(table.binary, &args, cnn_chunks(args.n), args.n * STREAM_NS)

@@ -22,6 +22,12 @@ cdef extern from "cnn.h":
         bint accumulate
         int function
 
+    struct cnn_batch_matmul:
+        cnn_matmul one
+        ptrdiff_t heads
+        ptrdiff_t y_batch, y_head, a_batch, a_head, b_batch, b_head
+        ptrdiff_t b_row, b_column
+
     struct cnn_window:
         ptrdiff_t size, out, stride, taps, first, step
 
@@ -69,6 +75,7 @@ cdef extern from "cnn.h":
         bint accumulate
 
     size_t cnn_matmul_scratch(const cnn_matmul *a) nogil
+    size_t cnn_batch_matmul_scratch(const cnn_batch_matmul *a, ptrdiff_t vector) nogil
     size_t cnn_correlate_scratch(const cnn_correlate *a) nogil
     size_t cnn_scatter_scratch(const cnn_scatter *a, ptrdiff_t vector) nogil
     size_t cnn_weight_gradient_scratch(const cnn_weight_gradient *a) nogil
@@ -102,9 +109,10 @@ cdef inline ptrdiff_t packed_width(ptrdiff_t n) noexcept:
 # Run pack.
 cdef int run_pack(cnn_pack *args) except -1
 
-# Pack rows k0..k1-1 of B, (k, n) or, transposed, (n, k), for args.
+# Pack rows k0..k1-1 of B, (k, n) or, transposed, (n, k), for args; b_row floats are from one
+# of B's rows in memory to the next.
 cdef int pack_rows(
-    cnn_matmul *args, const float *b, bint transposed, ptrdiff_t k0, ptrdiff_t k, ptrdiff_t k1,
+    cnn_matmul *args, const float *b, bint transposed, ptrdiff_t b_row, ptrdiff_t k0, ptrdiff_t k1,
     float *packed,
 ) except -1
 

@@ -50,36 +50,51 @@ def matmul(
     """As the reference.  B is read as it lies where few rows use it, else packed; a
     long K is cut in blocks that fit the L2 cache, or, for a small y, in slices."""
     cdef cnn_matmul args
-    cdef ptrdiff_t m = dim(y, 0), n = dim(y, 1), k = dim(a, 0 if transpose_a else 1)
-    cdef double ns = 2.0 * m * n * k / FLOPS_PER_NS
-    # Read in place, 784x256 with 64 rows reached 99% of the FMA peak; packing a small B
-    # costs a second parallel region.
-    cdef bint packed = transpose_b or (m >= 96 and n * k > 32 * 1024)
-    cdef Workspace workspace
-    if m == 0 or n == 0:
-        return
+    args.m, args.n, args.k = dim(y, 0), dim(y, 1), dim(a, 0 if transpose_a else 1)
     args.y, args.a, args.b, args.bias = f32(y), f32(a), f32(b), f32(bias)
-    args.m, args.n, args.k, args.y_row = m, n, k, n
-    args.a_row = 1 if transpose_a else k
-    args.a_k = m if transpose_a else 1
-    args.ldb = 0 if packed else n
+    args.y_row = args.n
+    args.a_row = 1 if transpose_a else args.k
+    args.a_k = args.m if transpose_a else 1
     args.accumulate, args.function = accumulate, function_code(activation)
-    cut_matmul(&args, packed, bias is None and activation is None)
+    multiply(&args, transpose_b, args.k if transpose_b else args.n)
 
+
+cdef bint needs_packing(const cnn_matmul *args, bint transpose_b) noexcept:
+    """Whether B is to be packed.
+
+    Read in place, 784x256 with 64 rows reached 99% of the FMA peak; packing a small B costs a
+    second parallel region.
+    """
+    return transpose_b or (args.m >= 96 and args.n * args.k > 32 * 1024)
+
+
+cdef int multiply(cnn_matmul *args, bint transpose_b, ptrdiff_t b_row) except -1:
+    """The product of args, whose B has its rows, as they lie in memory, b_row floats apart."""
+    cdef double ns = 2.0 * args.m * args.n * args.k / FLOPS_PER_NS
+    cdef bint packed = needs_packing(args, transpose_b)
+    cdef bint plain = args.bias == NULL and args.function == CNN_LINEAR
+    cdef Workspace workspace
+    if args.m == 0 or args.n == 0:
+        return 0
+    args.ldb = 0 if packed else b_row
+    cut_matmul(args, packed, plain and args.y_row == args.n)
     if args.slices > 1:
-        workspace = borrow(4 * (args.slices * m * n + (packed_width(n) * k if packed else 0)))
+        workspace = borrow(
+            4 * (args.slices * args.slice + (packed_width(args.n) * args.k if packed else 0))
+        )
         try:
-            matmul_slices(&args, transpose_b, <float *>workspace.data, ns)
+            matmul_slices(args, transpose_b, b_row, <float *>workspace.data, ns)
         finally:
             release(workspace)
     elif packed:
-        workspace = borrow(4 * packed_width(n) * min(k, K_BLOCK * 3 // 2) + 64)
+        workspace = borrow(4 * packed_width(args.n) * min(args.k, K_BLOCK * 3 // 2) + 64)
         try:
-            matmul_packed(&args, transpose_b, <float *>workspace.data, ns)
+            matmul_packed(args, transpose_b, b_row, <float *>workspace.data, ns)
         finally:
             release(workspace)
     else:
-        run_matmul(&args, ns)
+        run_matmul(args, ns)
+    return 0
 
 
 cdef int cut_matmul(cnn_matmul *args, bint packed, bint sliceable) noexcept:
@@ -106,22 +121,23 @@ cdef int run_matmul(cnn_matmul *args, double ns) except -1:
                cnn_matmul_scratch(args))
 
 
-cdef int pack_rows(cnn_matmul *args, const float *b, bint transposed, ptrdiff_t k0, ptrdiff_t k,
-                   ptrdiff_t k1, float *packed) except -1:
+cdef int pack_rows(cnn_matmul *args, const float *b, bint transposed, ptrdiff_t b_row,
+                   ptrdiff_t k0, ptrdiff_t k1, float *packed) except -1:
     """Pack rows k0..k1-1 of B, (k, n) or, transposed, (n, k), for args."""
     cdef cnn_pack pack
     pack.packed, pack.n, pack.block = packed, args.n, args.column_block
     pack.groups = pack.taps_h = pack.taps_w = 1
     pack.group = pack.packed_group = pack.tap_h = pack.tap_w = 0
-    pack.row = 1 if transposed else args.n
-    pack.column = k if transposed else 1
+    pack.row = 1 if transposed else b_row
+    pack.column = b_row if transposed else 1
     pack.b, pack.len = b + k0 * pack.row, k1 - k0
     run_pack(&pack)
     args.b, args.k = packed, k1 - k0
     return 0
 
 
-cdef int matmul_packed(cnn_matmul *args, bint transposed, float *packed, double ns) except -1:
+cdef int matmul_packed(cnn_matmul *args, bint transposed, ptrdiff_t b_row, float *packed,
+                       double ns) except -1:
     """One K block after the other: pack its rows of B, add its products to y."""
     cdef ptrdiff_t k = args.k, k0 = 0, k1 = 0, block
     cdef ptrdiff_t blocks = 1 if 2 * k <= 3 * K_BLOCK else ceil_div(k, K_BLOCK)
@@ -131,7 +147,7 @@ cdef int matmul_packed(cnn_matmul *args, bint transposed, float *packed, double 
     cdef int function = args.function
     for block in range(blocks):
         k0, k1 = k1, k * (block + 1) // blocks
-        pack_rows(args, b, transposed, k0, k, k1, packed)
+        pack_rows(args, b, transposed, b_row, k0, k1, packed)
         args.a = a + k0 * args.a_k
         args.bias = bias if block == 0 else NULL
         args.function = function if block == blocks - 1 else CNN_LINEAR
@@ -140,12 +156,80 @@ cdef int matmul_packed(cnn_matmul *args, bint transposed, float *packed, double 
     return 0
 
 
-cdef int matmul_slices(cnn_matmul *args, bint transposed, float *partial, double ns) except -1:
+cdef int matmul_slices(cnn_matmul *args, bint transposed, ptrdiff_t b_row, float *partial,
+                       double ns) except -1:
     """Each slice of K into a y of its own; then their sum."""
     cdef float *y = args.y
     cdef bint accumulate = args.accumulate
     if not args.ldb:
-        pack_rows(args, args.b, transposed, 0, args.k, args.k, partial + args.slices * args.slice)
+        pack_rows(args, args.b, transposed, b_row, 0, args.k,
+                  partial + args.slices * args.slice)
     args.y, args.accumulate = partial, False
     run_matmul(args, ns)
     return sum_slices(y, partial, args.slice, args.slices, accumulate)
+
+
+# Of so many multiply-adds and more, few products are shared among threads each by itself.
+cdef double LARGE = 2e6
+
+
+def batch_matmul(
+    cnp.ndarray y,
+    cnp.ndarray a,
+    cnp.ndarray b,
+    *,
+    transpose_a=False,
+    transpose_b=False,
+    heads=(1, 1, 1),
+    accumulate=False,
+):
+    """As the reference.  One loop over tiles of all products; a tile is a whole product."""
+    cdef cnn_batch_matmul args
+    cdef ptrdiff_t batch = dim(y, 0), i, h, row_of_b, row_of_a
+    cdef int of_y, of_a, of_b
+    cdef cnn_matmul *one = &args.one
+    cdef double products
+    of_y, of_a, of_b = heads
+    args.heads = dim(y, of_y)
+    one.m, one.n = dim(y, 3 - of_y), dim(y, 3)
+    one.k = dim(a, 3 - of_a) if transpose_a else dim(a, 3)
+    one.y, one.a, one.b, one.bias = f32(y), f32(a), f32(b), NULL
+    one.accumulate, one.function = accumulate, CNN_LINEAR
+    args.y_batch, args.y_head, one.y_row = steps(y, of_y)
+    args.a_batch, args.a_head, row_of_a = steps(a, of_a)
+    args.b_batch, args.b_head, row_of_b = steps(b, of_b)
+    one.a_row = 1 if transpose_a else row_of_a
+    one.a_k = row_of_a if transpose_a else 1
+    if y.size == 0:
+        return
+    products = <double>one.m * one.n * one.k
+    if batch * args.heads < TILES and products >= LARGE:
+        for i in range(batch):
+            for h in range(args.heads):
+                multiply_one(args, transpose_b, row_of_b, i, h)
+        return
+    one.ldb, args.b_row, args.b_column = row_of_b, 0, 0
+    if needs_packing(one, transpose_b):
+        one.ldb = 0
+        args.b_row = 1 if transpose_b else row_of_b
+        args.b_column = row_of_b if transpose_b else 1
+    cut_matmul(one, one.ldb == 0, False)
+    run(table.batch_matmul, &args, batch * args.heads,
+        2 * batch * args.heads * products / FLOPS_PER_NS,
+        cnn_batch_matmul_scratch(&args, table.vector_floats))
+
+
+cdef (ptrdiff_t, ptrdiff_t, ptrdiff_t) steps(cnp.ndarray array, int heads):
+    """Floats from matrix to matrix along both axes of the batch, and from row to row."""
+    cdef ptrdiff_t columns = dim(array, 3), inner = dim(array, 2) * columns
+    cdef ptrdiff_t batch = dim(array, 1) * inner
+    return (batch, inner, columns) if heads == 1 else (batch, columns, inner)
+
+
+cdef int multiply_one(
+    cnn_batch_matmul args, bint transpose_b, ptrdiff_t row_of_b, ptrdiff_t i, ptrdiff_t h
+) except -1:
+    args.one.y += i * args.y_batch + h * args.y_head
+    args.one.a += i * args.a_batch + h * args.a_head
+    args.one.b += i * args.b_batch + h * args.b_head
+    return multiply(&args.one, transpose_b, row_of_b)

@@ -82,6 +82,18 @@ from cnnlite.kernels.reference.softmax import (
     softmax_backward,
     softmax_forward,
 )
+from cnnlite.kernels.reference.tensor import (
+    batch_matmul,
+    cast,
+    differs,
+    fill,
+    gather,
+    logical,
+    reduce,
+    scatter_add,
+    transpose,
+    where,
+)
 
 KERNELS = {
     function.__name__: function
@@ -141,5 +153,15 @@ KERNELS = {
         project_norms,
         sgd_update,
         adam_update,
+        transpose,
+        reduce,
+        batch_matmul,
+        where,
+        logical,
+        differs,
+        gather,
+        scatter_add,
+        cast,
+        fill,
     )
 }

@@ -155,11 +155,30 @@ def unary_backward(dx, dy, y, *, function, parameters=(), accumulate=False):
 _STEPS = ("relu", "leaky_relu", "hard_sigmoid")
 
 
-def binary(y, a, b, *, function):
-    """Combine two arrays of one shape: ``y = a (op) b``.
+def _greater_equal(a, b, out):
+    np.copyto(out, np.where(np.isnan(a) | np.isnan(b), np.nan, a >= b))
 
-    y : output; may alias a or b
-    a, b : same shape
-    function : "add", "subtract" or "multiply"
+
+BINARY: dict[str, Callable] = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "greater_equal": _greater_equal,
+}
+
+
+def binary(y, a, b, *, function):
+    """Combine two arrays, element by element: ``y = a (op) b``.
+
+    y : output, the shape that a and b broadcast to by NumPy's rules; may alias a or b
+        (where that has y's shape)
+    a, b : of shapes that broadcast
+    function : "add", "subtract", "multiply", "divide" (by 0: an infinity or NaN),
+        "maximum", "minimum" (NaN wins over everything), "greater_equal" (1 where a >= b,
+        else 0; NaN where a or b is NaN)
     """
-    getattr(np, function)(a, b, out=y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        BINARY[function](a, b, out=y)
