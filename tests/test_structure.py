@@ -212,7 +212,7 @@ def public_objects() -> list[tuple[str, str]]:
     found = []
     for part_name in (
         "ops", "layers", "initializers", "regularizers", "constraints", "losses", "metrics",
-        "optimizers", "models", "callbacks",
+        "optimizers", "models", "callbacks", "datasets", "utils",
     ):  # fmt: skip
         module = importlib.import_module(f"cnnlite.{part_name}")
         found += [(module.__name__, name) for name in module.__all__]
