@@ -2,7 +2,7 @@
 
 The same objects serve the tests, which compare back ends, and the benchmarks,
 which time them.  The families of cases stand in :mod:`bench.products`,
-:mod:`bench.windows`, :mod:`bench.rows` and :mod:`bench.elements`; the lists in
+:mod:`bench.windows`, :mod:`bench.rows`, :mod:`bench.elements` and so on; the lists in
 :mod:`bench.cases`.
 
 Tolerances follow rounding, operation by operation.  ``u`` is the unit roundoff

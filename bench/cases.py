@@ -12,13 +12,14 @@ import math
 from itertools import product
 
 from bench.case import Case
-from bench.elements import Adam, Draw, Dropout, Elementwise, Join, LossWeights, Mean, Sgd
+from bench.elements import Draw, Dropout, Elementwise, Join, LossWeights, Mean
 from bench.images import Flip2d, Pad2d, Translate2d, Upsample2d
 from bench.losses import LOSS_EDGES, LOSS_SHARED
 from bench.penalties import Orthogonal, Penalty, PenaltyGradient, Projection
 from bench.products import BiasGradient, Matmul
 from bench.rows import Rows
 from bench.tensor_cases import TENSOR_EDGES, TENSOR_SHARED
+from bench.updates import FORMULAS, Average, ClipScales, Update
 from bench.windows import VALID, Conv2d, Pool2d, same
 
 CONV_PASSES = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
@@ -67,6 +68,8 @@ LENET = (
     *((5, 5, 1, 6), (6,), (5, 5, 6, 16), (16,)),
     *((400, 120), (120,), (120, 84), (84,), (84, 10), (10,)),
 )
+
+LARGE = ((300_001,), (3,), (200, 500))
 
 
 def conv(passes: tuple[str, ...] = CONV_PASSES, **fields: object) -> list[Case]:
@@ -237,16 +240,29 @@ def _element_edges() -> list[Case]:
 
 def _update_edges() -> list[Case]:
     shapes = ((1,), (3,), (4,), (17,), (5, 7), (0,), (2, 3, 4), (65,))
-    return [
-        Sgd(shapes=shapes),
-        Sgd(shapes=()),
-        Sgd(shapes=shapes, momentum=0.9),
-        Sgd(shapes=shapes, momentum=0.0),
-        Sgd(shapes=shapes, momentum=0.9, nesterov=True),
-        *(Adam(shapes=shapes, t=t) for t in (1, 2, 1000)),
-        Adam(shapes=((33,),), t=3, beta_1=0.5, beta_2=0.9, epsilon=0.1),
-        Adam(shapes=()),
-    ]
+    options = {"scaled": True, "decayed": True, "clip_value": 0.5}
+    momentum = (("momentum", 0.9),)
+    nesterov = (*momentum, ("nesterov", True))
+    cases: list[Case] = []
+    for rule, kind in product(FORMULAS, ({}, {"t": 1000}, options, {"decayed": True, "t": 3})):
+        cases.append(Update(rule=rule, shapes=shapes, **kind))
+    for rule, slots, settings in (
+        *(("sgd", "n", s) for s in (momentum, nesterov, ())),
+        *(("rmsprop", slots, momentum) for slots in ("sn", "s-n", "snn")),
+        ("adam", "nss", (("beta_2", 0.9),)),
+    ):
+        kind = {"slots": slots, "settings": settings}
+        cases.append(Update(rule=rule, shapes=shapes, **kind))
+        cases.append(Update(rule=rule, shapes=shapes, t=2, **kind, **options))
+    cases += [Update(rule="adam", shapes=()), Update(rule="adam", shapes=((4099,),), t=2)]
+    settings = (("beta_1", 0.5), ("beta_2", 0.9), ("epsilon", 0.1))
+    cases.append(Update(rule="adam", shapes=((33,),), t=3, settings=settings))
+    for together, norm in product((False, True), (2.0, 1e6)):
+        cases.append(ClipScales(shapes=shapes, clip_norm=norm, together=together))
+    cases += [ClipScales(shapes=((4099,), (0,), (4096,))), ClipScales(shapes=((0,),), clip_norm=1)]
+    for t, frequency in product((1, 2, 6), (None, 2)):
+        cases.append(Average(shapes=shapes, t=t, overwrite_frequency=frequency))
+    return cases
 
 
 def _penalty_edges() -> list[Case]:
@@ -346,15 +362,18 @@ SHARED: list[Case] = [
     Draw(operation="random_uniform", shape=(400_003,), a=-1, b=1),
     Draw(operation="random_normal", shape=(100_003,), a=0, b=1),
     Draw(operation="random_normal", shape=(100_003,), a=0, b=1, truncated=True),
-    Penalty(shapes=((300_001,), (3,), (200, 500)), l1=0.3, l2=0.2),
+    Penalty(shapes=LARGE, l1=0.3, l2=0.2),
     PenaltyGradient(shape=(400_003,), l1=0.3, l2=0.2),
     Orthogonal(operation="orthogonal_penalty_forward", n=300),
     Orthogonal(operation="orthogonal_penalty_backward", n=300),
     Projection(shape=(400, 1001), axes=(0,)),
     Projection(shape=(401, 1000), axes=(1,)),
-    Sgd(shapes=((300_001,), (3,), (200, 500)), momentum=0.9),
-    Adam(shapes=((300_001,), (3,), (200, 500)), t=3),
     *TENSOR_SHARED,
+    *(Update(rule=rule, shapes=LARGE, t=3) for rule in FORMULAS),
+    Update(rule="rmsprop", shapes=LARGE, slots="snn", settings=(("momentum", 0.9),), scaled=True),
+    ClipScales(shapes=LARGE),
+    ClipScales(shapes=LARGE, together=True),
+    Average(shapes=LARGE, overwrite_frequency=2),
 ]
 
 
@@ -396,5 +415,5 @@ BENCHMARKS: list[Case] = [
         classes=10,
         weights=False,
     ),
-    Adam(name="adam LeNet-5", shapes=LENET),
+    Update(name="adam LeNet-5", rule="adam", shapes=LENET),
 ]

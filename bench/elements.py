@@ -1,4 +1,4 @@
-"""Cases that work element by element: activations, sums, joins, random numbers, optimizers."""
+"""Cases that work element by element: activations, sums, joins, random numbers."""
 
 from __future__ import annotations
 
@@ -238,80 +238,3 @@ class Draw(Case):
         # Computed in float64 (|z| < 8.6, the angle of the cosine is rounded too: under
         # 2^-46), then rounded to the dtype once.
         return [u * np.abs(expected[0]) + 2.0**-46 * (abs(self.a) + abs(self.b))]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sgd(Case):
-    """sgd_update of arrays of these shapes."""
-
-    operation: str = "sgd_update"
-    shapes: tuple[Shape, ...]
-    momentum: float | None = None
-    nesterov: bool = False
-    rate: float = 0.0123
-
-    def arguments(self, rng, dtype, *, integers=False):
-        weights, velocities, gradients = (
-            [draw(rng, shape, dtype, integers) for shape in self.shapes] for _ in range(3)
-        )
-        rate = np.array([self.rate])
-        if self.momentum is None:
-            return Arguments([weights, None], [gradients, rate], {})
-        params = {"momentum": self.momentum, "nesterov": self.nesterov}
-        return Arguments([weights, velocities], [gradients, rate], params)
-
-    def tolerance(self, arguments, expected, dtype, function_ulps):
-        u = roundoff(dtype)
-        mu = self.momentum or 0.0
-        of_weights, of_velocities = [], []
-        for n, g in enumerate(arguments.inputs[0]):
-            v = 0 if expected[1] is None else np.abs(arguments.outputs[1][n])
-            new = mu * v + self.rate * np.abs(g)  # at least |new velocity|
-            of_velocity = 3 * u * new  # each product has two roundings, the sum one
-            step = mu * new + self.rate * np.abs(g) if self.nesterov else new
-            of_step = of_velocity + 3 * u * step
-            of_velocities.append(of_velocity)
-            of_weights.append(of_step + u * np.abs(expected[0][n]))
-        return [of_weights, None if expected[1] is None else of_velocities]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adam(Case):
-    """adam_update of arrays of these shapes, in step t."""
-
-    operation: str = "adam_update"
-    shapes: tuple[Shape, ...]
-    t: int = 1
-    rate: float = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-
-    def arguments(self, rng, dtype, *, integers=False):
-        weights, moments, gradients = (
-            [draw(rng, shape, dtype, integers) for shape in self.shapes] for _ in range(3)
-        )
-        variances = [np.square(draw(rng, shape, dtype, integers)) for shape in self.shapes]
-        params = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        inputs = [gradients, np.array([self.rate]), np.array([self.t], np.int64)]
-        return Arguments([weights, moments, variances], inputs, params)
-
-    def tolerance(self, arguments, expected, dtype, function_ulps):
-        u = roundoff(dtype)
-        step = self.rate * np.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
-        bounds: list[list[np.ndarray]] = [[], [], []]
-        for n, g in enumerate(arguments.inputs[0]):
-            m, v = arguments.outputs[1][n], arguments.outputs[2][n]
-            w_new, m_new, v_new = (expected[slot][n] for slot in range(3))
-            # Either m + (1 - beta)(g - m) or beta m + (1 - beta) g: no term is rounded more
-            # than three times (four for v, with g squared), and none is larger than this.
-            of_m = 3 * u * (np.abs(m) + (1 - self.beta_1) * (np.abs(g) + np.abs(m)))
-            of_v = 4 * u * (v + (1 - self.beta_2) * (g * g + v))
-            root = np.sqrt(v_new) + self.epsilon
-            of_root = np.sqrt(v_new + of_v) - np.sqrt(np.maximum(v_new - of_v, 0)) + 3 * u * root
-            change = step * np.abs(m_new) / root
-            of_change = step * of_m / root + change * (of_root / root + 4 * u)
-            bounds[0].append(of_change + u * np.abs(w_new))
-            bounds[1].append(of_m)
-            bounds[2].append(of_v)
-        return bounds

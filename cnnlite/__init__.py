@@ -39,6 +39,7 @@ _MODULES = (
     "ops",
     "optimizers",
     "regularizers",
+    "schedules",
     "utils",
 )
 _WHERE = {name: module for module, names in _NAMES.items() for name in names}
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
         ops,
         optimizers,
         regularizers,
+        schedules,
         utils,
     )
     from cnnlite.config_report import show_config

@@ -14,11 +14,14 @@
  * to share a small model. */
 enum { CNN_PARAMETER_TILE = 4096 };
 
-/* One parameter and what belongs to it, each (size); NULL where there is none. */
+/* One parameter and what belongs to it, each (size); NULL where there is none.
+ */
 struct cnn_parameter {
     float *w;
     float *slot[3]; /* what an optimizer keeps: velocity, moments */
     float *g;       /* gradient */
+    float scale;    /* of the gradient, before its step */
+    float decay;    /* of the weight in each step, the rate included */
     ptrdiff_t size;
     ptrdiff_t first_tile; /* the number of tiles in the parameters before */
 };
@@ -43,9 +46,10 @@ struct cnn_orthogonal {
     double scale; /* backward: of each pair */
 };
 
-/* project_norms.  The axes of w are cut into its innermost run, all of it kept or all
- * reduced, and offsets for what stands before: the elements of one vector are those of
- * one kept offset (and, if the run is kept, one place in the run). */
+/* project_norms.  The axes of w are cut into its innermost run, all of it kept
+ * or all reduced, and offsets for what stands before: the elements of one
+ * vector are those of one kept offset (and, if the run is kept, one place in
+ * the run). */
 struct cnn_projection {
     float *w;
     const ptrdiff_t *kept, *reduced; /* offsets into w, (kept_count), (reduced_count) */

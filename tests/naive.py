@@ -50,6 +50,7 @@ from tests.naive_losses import (  # noqa: F401 - the tests find each operation's
     sparse_softmax_crossentropy_forward,
     weighted_mean,
 )
+from tests.naive_optimizers import average_update, clip_scales, update  # noqa: F401
 from tests.naive_penalties import (  # noqa: F401
     orthogonal_penalty_backward,
     orthogonal_penalty_forward,
@@ -288,30 +289,3 @@ def random_normal(y, clock, *, mean, stddev, truncated, stream):
             if not truncated or abs(z) <= 2:
                 break
         y[i] = mean + stddev * z
-
-
-# Optimizers
-
-
-def sgd_update(weights, velocities, gradients, rate, *, momentum=0.0, nesterov=False):
-    lr = float(rate[0])
-    for n, (w, g) in enumerate(zip(weights, gradients, strict=True)):
-        for i in np.ndindex(w.shape):
-            if velocities is None:
-                w[i] -= lr * g[i]
-                continue
-            velocity = momentum * velocities[n][i] - lr * g[i]
-            velocities[n][i] = velocity
-            w[i] += momentum * velocity - lr * g[i] if nesterov else velocity
-
-
-def adam_update(
-    weights, moments, variances, gradients, rate, iterations, *, beta_1, beta_2, epsilon
-):
-    lr, t = float(rate[0]), int(iterations[0])
-    for w, m, v, g in zip(weights, moments, variances, gradients, strict=True):
-        for i in np.ndindex(w.shape):
-            m[i] = beta_1 * m[i] + (1 - beta_1) * g[i]
-            v[i] = beta_2 * v[i] + (1 - beta_2) * g[i] ** 2
-            step = lr * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
-            w[i] -= step * m[i] / (math.sqrt(v[i]) + epsilon)

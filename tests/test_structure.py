@@ -19,7 +19,7 @@ CSRC = ROOT.parent / "csrc"
 
 # A module may import what stands on its own line or above it; never below.
 LAYERS = (
-    ("errors", "shapes", "config", "random_state", "optional", "serialization"),
+    ("errors", "shapes", "config", "random_state", "schedules", "optional", "serialization"),
     ("kernels",),
     ("ops",),
     (

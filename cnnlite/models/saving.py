@@ -73,7 +73,7 @@ def _slot_tensors(model: Model) -> dict[str, np.ndarray]:
     trained = model.trainable_weights if model.built else []
     if [id(w) for w in trained] != [id(w) for w in model.optimizer.weights]:
         return {}
-    slots = model.optimizer.variables.items()
+    slots = model.optimizer.slots.items()
     return {f"optimizer/{s}/{i}": p.value for s, arrays in slots for i, p in enumerate(arrays)}
 
 
@@ -243,7 +243,7 @@ def _restore_slots(model: Model, tensors: dict[str, np.ndarray]) -> None:
     assert model.optimizer is not None
     model.optimizer.build(model.trainable_weights)
     expected = set()
-    for slot, arrays in model.optimizer.variables.items():
+    for slot, arrays in model.optimizer.slots.items():
         for i, parameter in enumerate(arrays):
             expected.add(f"optimizer/{slot}/{i}")
             parameter.assign(tensors[f"optimizer/{slot}/{i}"])

@@ -315,7 +315,7 @@ class Steps:
         plan = self._train_plan(data, size)
         data.fill(plan.arrays, samples)
         # The step's number goes up before it runs: Adam's first step is 1.
-        self.optimizer.iterations += 1
+        self.optimizer.begin_step()
         self._clock.step += 1
         try:
             plan.run()

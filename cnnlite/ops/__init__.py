@@ -96,7 +96,7 @@ from cnnlite.ops.metrics import (
     sparse_categorical_accuracy,
     weighted_mean,
 )
-from cnnlite.ops.optimizers import adam_update, sgd_update
+from cnnlite.ops.optimizers import UPDATE_RULES, average_update, clip_scales, update
 from cnnlite.ops.parameter import Parameter
 from cnnlite.ops.penalties import (
     orthogonal_penalty_backward,
@@ -141,9 +141,10 @@ __all__ = [
     "NEEDS_INPUT",
     "Parameter",
     "Tensor",
-    "adam_update",
+    "UPDATE_RULES",
     "add",
     "any_not_equal",
+    "average_update",
     "averagepool2d_backward",
     "averagepool2d_forward",
     "batch_matmul",
@@ -153,6 +154,7 @@ __all__ = [
     "categorical_accuracy",
     "categorical_crossentropy_backward",
     "categorical_crossentropy_forward",
+    "clip_scales",
     "clock",
     "concatenate",
     "conv2d_backward_input",
@@ -213,7 +215,6 @@ __all__ = [
     "scatter_add",
     "selu",
     "selu_backward",
-    "sgd_update",
     "sigmoid",
     "sigmoid_backward",
     "silu",
@@ -239,6 +240,7 @@ __all__ = [
     "translate2d_backward",
     "translate2d_forward",
     "transpose",
+    "update",
     "upsample2d_backward",
     "upsample2d_forward",
     "weighted_mean",

@@ -1,5 +1,5 @@
-/* Penalties and projections: sums of float32 in float64, in an order that the shape
- * alone decides. */
+/* Penalties and projections: sums of float32 in float64, in an order that the
+ * shape alone decides. */
 #include <math.h>
 
 #include "piece.h"

@@ -102,11 +102,12 @@ def floats(case: Case, arguments: Arguments) -> dict[str, list[np.ndarray]]:
     """Return the floating arrays that the kernel reads, by the reference's names."""
     names = list(inspect.signature(reference.KERNELS[case.operation]).parameters)
     read = dict(zip(names, [*arguments.outputs, *arguments.inputs], strict=False))
-    if not case.operation.endswith("update"):  # else the outputs are read as well
+    if not case.operation.endswith(("update", "project_norms")):  # those read their outputs too
         for name in names[: len(arguments.outputs)]:
             del read[name]
     found = {name: [a for a in leaves(value) if is_float(a)] for name, value in read.items()}
-    found.pop("rate", None)
+    for name in ("rate", "decays"):  # numbers that the caller chose
+        found.pop(name, None)
     return {name: arrays for name, arrays in found.items() if sum(a.size for a in arrays)}
 
 

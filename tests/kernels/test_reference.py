@@ -10,6 +10,7 @@ import pytest
 
 from bench.case import Case
 from bench.cases import EDGES
+from bench.updates import FORMULAS, SETTINGS, SLOTS
 from cnnlite.kernels import reference
 from tests import naive
 from tests.comparison import check, check_accumulation, for_each
@@ -240,37 +241,41 @@ def test_running_mean_over_batches_is_the_mean_over_all_rows():
 # Optimizers, several steps on end
 
 
+def step(rule: str, w: list, slots: list, g: list, t: int, rate: float, **settings) -> None:
+    slots = [*slots, *[None] * (3 - len(slots))]
+    reference.update(
+        w, *slots, g, None, None, np.array([rate]), np.array([t]), rule=rule, **settings
+    )
+
+
 def test_momentum_by_hand():
     """Two steps with g = 1, rate 0.5, momentum 0.5 in numbers that are exact."""
-    rate, g = np.array([0.5]), [np.array([1.0])]
+    g = [np.array([1.0])]
     w, v = [np.array([2.0])], [np.array([0.0])]
     for expected in (1.5, 0.75):  # v = -0.5, then -0.75
-        reference.sgd_update(w, v, g, rate, momentum=0.5)
+        step("sgd", w, [v], g, 1, 0.5, momentum=0.5)
         assert w[0].tolist() == [expected]
     w, v = [np.array([2.0])], [np.array([0.0])]
     for expected in (1.25, 0.375):  # 0.5 v - 0.5 of the new v: -0.75, then -0.875
-        reference.sgd_update(w, v, g, rate, momentum=0.5, nesterov=True)
+        step("sgd", w, [v], g, 1, 0.5, momentum=0.5, nesterov=True)
         assert w[0].tolist() == [expected]
 
 
-@pytest.mark.parametrize("update", ["sgd", "momentum", "nesterov", "adam"])
-def test_many_steps_equal_the_loops(update: str, rng: np.random.Generator):
+@pytest.mark.parametrize("rule", FORMULAS)
+def test_many_steps_equal_the_loops(rule: str, rng: np.random.Generator):
     shapes = ((3,), (2, 4))
-    start = [[rng.standard_normal(s) for s in shapes], *([np.zeros(s) for s in shapes],) * 2]
+    count = len(SLOTS[rule])
+    start = [
+        [rng.standard_normal(s) for s in shapes],
+        *([np.zeros(s) for s in shapes] for _ in range(count)),
+    ]
     states = [[[a.copy() for a in slot] for slot in start] for _ in range(2)]
     for t in range(1, 13):
         gradients = [rng.standard_normal(s) for s in shapes]
-        rate = np.array([0.1 / t])
-        for module, (w, m, v) in zip((reference, naive), states, strict=True):
-            if update == "adam":
-                step = np.array([t], np.int64)
-                settings = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
-                module.adam_update(w, m, v, gradients, rate, step, **settings)
-            elif update == "sgd":
-                module.sgd_update(w, None, gradients, rate)
-            else:
-                nesterov = update == "nesterov"
-                module.sgd_update(w, m, gradients, rate, momentum=0.9, nesterov=nesterov)
+        numbers = (None, np.array([0.1, 0.0]), np.array([0.1 / t]), np.array([t]))
+        for module, (w, *slots) in zip((reference, naive), states, strict=True):
+            slots += [None] * (3 - count)
+            module.update(w, *slots, gradients, *numbers, rule=rule, **SETTINGS[rule])
     for got, expected in zip(*(state[0] for state in states), strict=True):
         # Twelve steps of a few roundings each, of numbers of the order of 1.
         assert np.abs(got - expected).max() < 12 * 10 * np.finfo(float).eps
@@ -279,6 +284,32 @@ def test_many_steps_equal_the_loops(update: str, rng: np.random.Generator):
 def test_adam_moves_by_the_rate_in_its_first_step():
     w, m, v = ([np.zeros(3)] for _ in range(3))
     g = np.array([1e-3, -5.0, 1e4])
-    settings = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 0.0}
-    reference.adam_update(w, m, v, [g], np.array([0.01]), np.array([1], np.int64), **settings)
+    step("adam", w, [m, v], [g], 1, 0.01, beta_1=0.9, beta_2=0.999, epsilon=0.0)
     np.testing.assert_allclose(w[0], -0.01 * np.sign(g), rtol=1e-14)
+
+
+def test_a_variance_that_rounding_made_negative_counts_as_zero():
+    """Of constant gradients, mean of squares and squared mean differ by roundings alone."""
+    for value in np.linspace(0.9, 1.1, 50, dtype=np.float32):
+        w, v, a = ([np.zeros(1, np.float32)] for _ in range(3))
+        for t in range(1, 400):
+            g = [np.full(1, value)]
+            step("rmsprop", w, [v, None, a], g, t, 0.01, rho=0.9, epsilon=1e-12)
+        assert np.isfinite(w[0]).all()
+
+
+def test_nadam_after_many_steps():
+    """The product of the warmed-up momenta, whose late factors are left out, stays right."""
+    w, m, v = ([np.ones(1)] for _ in range(3))
+    step("nadam", w, [m, v], [np.ones(1)], 100_000, 0.5, beta_1=0.9, beta_2=0.999, epsilon=0.0)
+    assert w[0][0] == pytest.approx(0.5)  # m = g = v = 1 and no bias is left: 0.9 + 0.1
+
+
+def test_clipping_of_infinite_gradients():
+    """Keras gives: by its own norm, NaN where it was infinite; by the norm of all, NaN."""
+    gradients = [np.array([np.inf, 1.0]), np.array([3.0, 4.0])]
+    scales = np.empty(2)
+    reference.clip_scales(scales, gradients, clip_norm=1.0)
+    assert scales.tolist() == [0.0, 0.2]
+    reference.clip_scales(scales, gradients, clip_norm=1.0, together=True)
+    assert np.isnan(scales).all()

@@ -90,9 +90,9 @@ def test_optimizers_and_slots(path: Path, optimizer: optimizers.Optimizer):
     other = load_model(path).optimizer
     assert type(other) is type(optimizer) and other.get_config() == optimizer.get_config()
     assert other.learning_rate == 0.125 and other.iterations == 2
-    assert list(other.variables) == list(optimizer.variables)
-    for slot, arrays in optimizer.variables.items():
-        for a, b in zip(arrays, other.variables[slot], strict=True):
+    assert list(other.slots) == list(optimizer.slots)
+    for slot, arrays in optimizer.slots.items():
+        for a, b in zip(arrays, other.slots[slot], strict=True):
             assert a.numpy().tobytes() == b.numpy().tobytes() and a.numpy().any()
 
 

@@ -384,10 +384,10 @@ CASES = [
 
 # Public names that are no operation on arrays of one batch, with tests of their own.
 OTHERS = {
-    "ACTIVATIONS", "ACTIVATION_GRADIENTS", "NEEDS_INPUT", "Buffer", "Gradient", "Parameter",
-    "Tensor", "adam_update", "clock", "is_recording", "mean_update", "orthogonal_penalty_backward",
-    "orthogonal_penalty_forward", "project_norms", "random_normal", "random_uniform",
-    "recording", "reshape", "sgd_update", "full",
+    "ACTIVATIONS", "ACTIVATION_GRADIENTS", "Buffer", "Gradient", "NEEDS_INPUT", "Parameter",
+    "Tensor", "UPDATE_RULES", "average_update", "clip_scales", "clock", "full", "is_recording",
+    "mean_update", "orthogonal_penalty_backward", "orthogonal_penalty_forward", "project_norms",
+    "random_normal", "random_uniform", "recording", "reshape", "update",
 }  # fmt: skip
 
 

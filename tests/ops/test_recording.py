@@ -129,9 +129,11 @@ def test_the_rate_and_the_step_are_read_on_every_replay():
     clock = ops.clock(seed=1, step=1)
 
     def program(plan: Any) -> None:
-        ops.sgd_update([weight], [np.ones(2, "float32")], rate)
-        adam = {"moments": [moments], "variances": [variances]}
-        ops.adam_update([np.ones(2, "float32")], [np.ones(2, "float32")], rate, steps, **adam)
+        ops.update("sgd", [weight], [np.ones(2, "float32")], rate)
+        ones = np.ones(2, "float32")
+        slots = {"momentum": [moments], "velocity": [variances]}
+        betas = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+        ops.update("adam", [ones], [np.ones(2, "float32")], rate, steps, slots=slots, **betas)
         plan.output("u", ops.random_uniform((4,), clock=clock))
 
     plan = record(program)

@@ -41,7 +41,7 @@ from cnnlite.kernels.native.metrics import (
     sparse_categorical_accuracy,
     weighted_mean,
 )
-from cnnlite.kernels.native.optimizers import adam_update, sgd_update
+from cnnlite.kernels.native.optimizers import average_update, clip_scales, update
 from cnnlite.kernels.native.parameters import (
     orthogonal_penalty_backward,
     orthogonal_penalty_forward,
@@ -139,8 +139,6 @@ KERNELS = {
         orthogonal_penalty_forward,
         orthogonal_penalty_backward,
         project_norms,
-        sgd_update,
-        adam_update,
         transpose,
         reduce,
         batch_matmul,
@@ -151,5 +149,8 @@ KERNELS = {
         scatter_add,
         cast,
         fill,
+        update,
+        clip_scales,
+        average_update,
     )
 }

@@ -38,8 +38,8 @@ cdef extern from "cnn.h":
         cnn_kernel *orthogonal_penalty_forward
         cnn_kernel *orthogonal_penalty_backward
         cnn_kernel *project_norms
-        cnn_kernel *sgd_update
-        cnn_kernel *adam_update
+        cnn_kernel *update
+        cnn_kernel *average_update
         cnn_kernel *concatenate
         cnn_kernel *split
         cnn_kernel *probe_fma

@@ -15,16 +15,6 @@ from cnnlite.kernels.native.dispatch cimport (
 )
 
 cdef extern from "cnn.h":
-    enum: CNN_PARAMETER_TILE
-
-    struct cnn_penalty:
-        const cnn_parameter *parameters
-        ptrdiff_t count
-        double *partial
-        double l1, l2
-        float of_sign, of_w
-        int accumulate
-
     struct cnn_orthogonal:
         double *partial
         float *factors
@@ -41,7 +31,6 @@ cdef extern from "cnn.h":
         double min_value, max_value, rate
 
     ptrdiff_t cnn_projection_blocks(ptrdiff_t run, int run_is_reduced)
-    double cnn_sum(const double *partial, ptrdiff_t n)
 
 import numpy as np
 
@@ -67,6 +56,7 @@ cdef Workspace cut(Cut *c, weights, first, second, third, gradients):
         p.slot[1] = f32(second[n]) if second is not None else NULL
         p.slot[2] = f32(third[n]) if third is not None else NULL
         p.g = f32(gradients[n]) if gradients is not None else NULL
+        p.scale, p.decay = 1, 0
         p.size = cnp.PyArray_SIZE(w)
         p.first_tile = c.tiles
         c.count += 1

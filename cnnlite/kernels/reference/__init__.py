@@ -56,7 +56,7 @@ from cnnlite.kernels.reference.metrics import (
     sparse_categorical_accuracy,
     weighted_mean,
 )
-from cnnlite.kernels.reference.optimizers import adam_update, sgd_update
+from cnnlite.kernels.reference.optimizers import average_update, clip_scales, update
 from cnnlite.kernels.reference.penalties import (
     orthogonal_penalty_backward,
     orthogonal_penalty_forward,
@@ -151,8 +151,6 @@ KERNELS = {
         orthogonal_penalty_forward,
         orthogonal_penalty_backward,
         project_norms,
-        sgd_update,
-        adam_update,
         transpose,
         reduce,
         batch_matmul,
@@ -163,5 +161,8 @@ KERNELS = {
         scatter_add,
         cast,
         fill,
+        update,
+        clip_scales,
+        average_update,
     )
 }
