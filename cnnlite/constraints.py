@@ -13,6 +13,7 @@ import numpy as np
 
 from cnnlite import ops
 from cnnlite.ops import Parameter
+from cnnlite.serialization import class_named
 from cnnlite.shapes import is_int
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "MinMaxNorm",
     "NonNeg",
     "UnitNorm",
+    "deserialize",
     "get",
     "max_norm",
     "min_max_norm",
@@ -212,8 +214,9 @@ def get(identifier: Any) -> Constraint | None:
     """
     if identifier is None or isinstance(identifier, Constraint):
         return identifier
-    if isinstance(identifier, dict) and identifier.get("class_name") in _CLASSES:
-        return _CLASSES[identifier["class_name"]].from_config(identifier.get("config", {}))
+    if isinstance(identifier, dict):
+        found_class: Any = class_named(identifier.get("class_name"), _CLASSES, "constraint")
+        return found_class.from_config(identifier.get("config", {}))
     if isinstance(identifier, str):
         found = _NAMES.get(identifier) or _CLASSES.get(identifier)
         if found is not None:
@@ -241,8 +244,9 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
     """
     if constraint is None:
         return None
-    if _CLASSES.get(type(constraint).__name__) is not type(constraint):
-        raise ValueError(
-            f"constraint {constraint!r} cannot be saved: it is not one of cnnlite's own."
-        )
     return {"class_name": type(constraint).__name__, "config": constraint.get_config()}
+
+
+def deserialize(config: dict[str, Any] | None) -> Constraint | None:
+    """Return the constraint of a configuration; see :func:`serialize`."""
+    return get(config)

@@ -14,6 +14,7 @@ import numpy as np
 from cnnlite import ops
 from cnnlite.errors import ShapeError
 from cnnlite.ops.core import Tensor
+from cnnlite.serialization import class_named
 
 __all__ = [
     "L1",
@@ -21,6 +22,7 @@ __all__ = [
     "L2",
     "OrthogonalRegularizer",
     "Regularizer",
+    "deserialize",
     "get",
     "l1",
     "l1_l2",
@@ -219,8 +221,9 @@ def get(identifier: Any) -> Regularizer | None:
     """
     if identifier is None or isinstance(identifier, Regularizer):
         return identifier
-    if isinstance(identifier, dict) and identifier.get("class_name") in _CLASSES:
-        return _CLASSES[identifier["class_name"]].from_config(identifier.get("config", {}))
+    if isinstance(identifier, dict):
+        found_class: Any = class_named(identifier.get("class_name"), _CLASSES, "regularizer")
+        return found_class.from_config(identifier.get("config", {}))
     if isinstance(identifier, str):
         found = _NAMES.get(identifier) or _CLASSES.get(identifier)
         if found is not None:
@@ -248,8 +251,9 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     """
     if regularizer is None:
         return None
-    if _CLASSES.get(type(regularizer).__name__) is not type(regularizer):
-        raise ValueError(
-            f"regularizer {regularizer!r} cannot be saved: it is not one of cnnlite's own."
-        )
     return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
+
+
+def deserialize(config: dict[str, Any] | None) -> Regularizer | None:
+    """Return the regularizer of a configuration; see :func:`serialize`."""
+    return get(config)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from cnnlite.serialization import class_named
+
 __all__ = [
     "CosineDecay",
     "CosineDecayRestarts",
@@ -76,14 +78,14 @@ class _Decay(LearningRateSchedule):
         initial_learning_rate: float,
         decay_steps: int,
         decay_rate: float,
-        staircase: bool = False,
-        name: str | None = None,
+        staircase: bool,
+        name: str,
     ) -> None:
         self.initial_learning_rate = self._number(initial_learning_rate, "initial_learning_rate")
         self.decay_steps = self._number(decay_steps, "decay_steps", positive=True)
         self.decay_rate = self._number(decay_rate, "decay_rate")
         self.staircase = bool(staircase)
-        self.name = name or type(self).__name__
+        self.name = name
 
     def _periods(self, step: Any) -> float:
         periods = float(step) / self.decay_steps
@@ -100,13 +102,23 @@ class ExponentialDecay(_Decay):
     decay_rate : float
     staircase : bool
         Whole periods of ``decay_steps`` count alone.
-    name : str, optional
+    name : str
 
     Examples
     --------
     >>> ExponentialDecay(0.1, 10, 0.5)(20)
     0.025
     """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "ExponentialDecay",
+    ) -> None:
+        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
 
     def __call__(self, step: Any) -> float:
         return self.initial_learning_rate * self.decay_rate ** self._periods(step)
@@ -122,13 +134,23 @@ class InverseTimeDecay(_Decay):
     decay_rate : float
     staircase : bool
         Whole periods of ``decay_steps`` count alone.
-    name : str, optional
+    name : str
 
     Examples
     --------
     >>> InverseTimeDecay(0.1, 10, 0.5)(20)
     0.05
     """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "InverseTimeDecay",
+    ) -> None:
+        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
 
     def __call__(self, step: Any) -> float:
         return self.initial_learning_rate / (1 + self.decay_rate * self._periods(step))
@@ -362,18 +384,12 @@ def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
     >>> deserialize(serialize(PolynomialDecay(0.1, 10, 0.0)))(5)
     0.05
     """
-    if _CLASSES.get(type(schedule).__name__) is not type(schedule):
-        raise ValueError(
-            f"schedule {schedule!r} cannot be saved: it is not one of cnnlite's own. "
-            "Compile the model in code."
-        )
     return {"class_name": type(schedule).__name__, "config": schedule.get_config()}
 
 
 def deserialize(config: dict[str, Any]) -> LearningRateSchedule:
     """Return the schedule of a configuration; see :func:`serialize`."""
-    if not isinstance(config, dict) or config.get("class_name") not in _CLASSES:
-        raise ValueError(
-            f"schedule: no such schedule. Got {config!r}. Choose one of {', '.join(_CLASSES)}."
-        )
-    return _CLASSES[config["class_name"]].from_config(config.get("config", {}))
+    if not isinstance(config, dict):
+        raise ValueError(f"schedule: a configuration must be a dict. Got {config!r}.")
+    found: Any = class_named(config.get("class_name"), _CLASSES, "schedule")
+    return found.from_config(config.get("config", {}))

@@ -277,9 +277,6 @@ class Steps:
             for weight, regularizer in self._regularized():
                 regularizer.backward(weight, out=state.gradient(weight))
             self.optimizer.apply(state.gradients(self.optimizer.weights))
-            for weight in self.optimizer.weights:
-                if weight.constraint is not None:
-                    weight.constraint.apply(weight)
 
         return self._plan("train", data, size, program)
 

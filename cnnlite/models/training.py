@@ -175,6 +175,8 @@ class Trainer(Steps):
             calls.call("on_epoch_end", epoch, logs=logs)
             if self.stop_training:
                 break
+        if epochs > initial_epoch and self.optimizer is not None:
+            self.optimizer.finalize_variable_values(self.optimizer.weights)
         calls.call("on_train_end", logs=logs)
         return history
 

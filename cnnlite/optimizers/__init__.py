@@ -9,6 +9,7 @@ from cnnlite.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from cnnlite.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from cnnlite.optimizers.base import Optimizer
 from cnnlite.optimizers.gradient_descent import SGD, Lion
+from cnnlite.serialization import class_named
 
 __all__ = [
     "SGD",
@@ -43,8 +44,9 @@ def get(identifier: Any) -> Optimizer:
     """
     if isinstance(identifier, Optimizer):
         return identifier
-    if isinstance(identifier, dict) and identifier.get("class_name") in _CLASSES:
-        return _CLASSES[identifier["class_name"]].from_config(identifier.get("config", {}))
+    if isinstance(identifier, dict):
+        found: Any = class_named(identifier.get("class_name"), _CLASSES, "optimizer")
+        return found.from_config(identifier.get("config", {}))
     if isinstance(identifier, str) and identifier.lower() in _NAMES:
         return _NAMES[identifier.lower()]()
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
@@ -63,11 +65,6 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     >>> deserialize(serialize(SGD(0.5))).learning_rate
     0.5
     """
-    if _CLASSES.get(type(optimizer).__name__) is not type(optimizer):
-        raise ValueError(
-            f"optimizer {optimizer!r} cannot be saved: it is not one of cnnlite's own. "
-            "Compile the model in code."
-        )
     return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
 
 

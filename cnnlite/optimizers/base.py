@@ -263,7 +263,7 @@ class Optimizer:
     # -- steps
 
     def apply(self, gradients: Sequence[Tensor]) -> None:
-        """Update the weights of :meth:`build`; records or runs a few operations.
+        """Update and constrain the weights of :meth:`build`; records or runs a few operations.
 
         :meth:`begin_step` comes before it, or before each run of the plan; on arrays of
         your own call :meth:`apply_gradients`.
@@ -284,6 +284,9 @@ class Optimizer:
                 momentum=self.ema_momentum,
                 overwrite_frequency=self.ema_overwrite_frequency,
             )
+        for weight in self.weights:
+            if weight.constraint is not None:
+                weight.constraint.apply(weight)
 
     def update(self, gradients: Sequence[Tensor], **options: Any) -> None:
         """Change ``self.weights`` and ``self.slots`` by one operation."""
