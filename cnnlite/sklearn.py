@@ -295,11 +295,10 @@ class CnnliteRegressor(RegressorMixin, _Network):
         Of the hidden layers.
     model : Model, or callable, optional
         As in :class:`CnnliteClassifier`, with one output for each target.
-    optimizer, learning_rate, epochs, batch_size, shuffle, validation_split, callbacks,
-    random_state, verbose
-        As in :class:`CnnliteClassifier`.
     loss : str or Loss, optional
         Without it, the mean squared error.
+    **others
+        As in :class:`CnnliteClassifier`.
 
     Attributes
     ----------
