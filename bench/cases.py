@@ -17,6 +17,7 @@ from bench.images import Flip2d, Pad2d, Translate2d, Upsample2d
 from bench.losses import LOSS_EDGES, LOSS_SHARED
 from bench.penalties import Orthogonal, Penalty, PenaltyGradient, Projection
 from bench.products import BiasGradient, Matmul
+from bench.recurrent import RECURRENT_SHARED, recurrent_edges
 from bench.rows import Rows
 from bench.tensor_cases import TENSOR_EDGES, TENSOR_SHARED
 from bench.updates import FORMULAS, Average, ClipScales, Update
@@ -311,6 +312,7 @@ EDGES: list[Case] = [
     *_update_edges(),
     *_penalty_edges(),
     *TENSOR_EDGES,
+    *recurrent_edges(),
 ]
 
 SHARED: list[Case] = [
@@ -374,6 +376,7 @@ SHARED: list[Case] = [
     ClipScales(shapes=LARGE),
     ClipScales(shapes=LARGE, together=True),
     Average(shapes=LARGE, overwrite_frequency=2),
+    *RECURRENT_SHARED,
 ]
 
 

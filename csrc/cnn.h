@@ -46,6 +46,7 @@ enum cnn_function {
 #include "probe.h"
 #include "product.h"
 #include "random.h"
+#include "recurrent.h"
 #include "rows.h"
 #include "tensor.h"
 
@@ -56,6 +57,7 @@ enum cnn_function {
     CNN_ELEMENTWISE_KERNELS(X)                                                                     \
     CNN_ROWS_KERNELS(X)                                                                            \
     CNN_LOSS_KERNELS(X)                                                                            \
+    CNN_RECURRENT_KERNELS(X)                                                                       \
     CNN_RANDOM_KERNELS(X)                                                                          \
     CNN_PARAMETER_KERNELS(X)                                                                       \
     CNN_OPTIMIZER_KERNELS(X)                                                                       \

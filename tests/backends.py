@@ -20,6 +20,8 @@ CYTHON = (
     "maxpool2d_backward",
     "averagepool2d_forward",
     "averagepool2d_backward",
+    "lstm_forward",
+    "lstm_backward",
 )
 
 

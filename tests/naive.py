@@ -58,6 +58,14 @@ from tests.naive_penalties import (  # noqa: F401
     penalty_forward,
     project_norms,
 )
+from tests.naive_recurrent import (  # noqa: F401
+    gru_backward,
+    gru_forward,
+    lstm_backward,
+    lstm_forward,
+    simple_rnn_backward,
+    simple_rnn_forward,
+)
 from tests.naive_tensor import (  # noqa: F401 - the tests find each operation's loops here
     batch_matmul,
     binary,

@@ -30,6 +30,9 @@ IN_PLACE = {
     "map_targets": (0,),
     "dropout_forward": (0,),
     "dropout_backward": (0,),
+    "lstm_backward": (3,),
+    "gru_backward": (2,),
+    "simple_rnn_backward": (2,),
 }
 
 # Gradient of a cross-entropy from probabilities followed by the gradient of the

@@ -125,6 +125,24 @@ from cnnlite.ops.random import (
     random_normal,
     random_uniform,
 )
+from cnnlite.ops.recurrent_gru import (
+    gru_backward,
+    gru_cell_backward,
+    gru_cell_forward,
+    gru_forward,
+)
+from cnnlite.ops.recurrent_lstm import (
+    lstm_backward,
+    lstm_cell_backward,
+    lstm_cell_forward,
+    lstm_forward,
+)
+from cnnlite.ops.recurrent_simple import (
+    simple_rnn_backward,
+    simple_rnn_cell_backward,
+    simple_rnn_cell_forward,
+    simple_rnn_forward,
+)
 from cnnlite.ops.reduction import max, mean, sum
 from cnnlite.ops.softmax import (
     log_softmax,
@@ -136,9 +154,9 @@ from cnnlite.ops.softmax import (
 __all__ = [
     "ACTIVATIONS",
     "ACTIVATION_GRADIENTS",
+    "NEEDS_INPUT",
     "Buffer",
     "Gradient",
-    "NEEDS_INPUT",
     "Parameter",
     "Tensor",
     "UPDATE_RULES",
@@ -175,6 +193,10 @@ __all__ = [
     "gelu",
     "gelu_backward",
     "greater_equal",
+    "gru_backward",
+    "gru_cell_backward",
+    "gru_cell_forward",
+    "gru_forward",
     "hard_sigmoid",
     "hard_sigmoid_backward",
     "is_recording",
@@ -186,6 +208,10 @@ __all__ = [
     "logical_and",
     "logical_or",
     "loss_weights",
+    "lstm_backward",
+    "lstm_cell_backward",
+    "lstm_cell_forward",
+    "lstm_forward",
     "map_targets",
     "matmul",
     "max",
@@ -219,6 +245,10 @@ __all__ = [
     "sigmoid_backward",
     "silu",
     "silu_backward",
+    "simple_rnn_backward",
+    "simple_rnn_cell_backward",
+    "simple_rnn_cell_forward",
+    "simple_rnn_forward",
     "softmax",
     "softmax_backward",
     "softmax_crossentropy_backward",

@@ -265,6 +265,14 @@ class Output:
         return self.array
 
 
+def check_out(out: Any, shape: Sequence[int], dtype: Any, where: str) -> None:
+    """Raise, before any work, unless ``out`` is None or fits a result."""
+    if out is not None:
+        array = out.array if type(out) is Gradient else out
+        array = array.value if type(array) is Parameter else array
+        _check_out(array, tuple(shape), np.dtype(dtype), where)
+
+
 def _same_memory(a: np.ndarray, b: np.ndarray) -> bool:
     return a.ctypes.data == b.ctypes.data and a.shape == b.shape and a.strides == b.strides
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +27,7 @@ class Case:
     arrays: dict[str, np.ndarray]
     has_out: bool = True
     batched: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ("bias", "weights", "mask")  # what may be None
     where: str = ""  # how its errors name it, if not by its name
     any_rank: tuple[str, ...] = ()  # arguments to which more axes may be added
     floats: tuple[str, ...] = field(init=False)
@@ -366,6 +368,7 @@ CASES = [
         lambda dy, mask, **kw: ops.dropout_backward(dy, mask, 0.25, **kw),
         {"dy": _array(3, 4), "mask": np.array([[0, 1, 1, 0]] * 3, "uint8")},
         batched=("dy", "mask"),
+        optional=(),
     ),
     Case(
         "penalty_forward",
@@ -381,6 +384,53 @@ CASES = [
         batched=("x",),
     ),
 ]
+
+
+def _recurrent() -> list[Case]:
+    """Return the cases of LSTM, GRU and simple RNN: batch 3, 2 steps, 4 features, 5 units."""
+    n, t, f, u = 3, 2, 4, 5
+    mask = {"mask": np.array([[1, 1], [1, 0], [0, 1]], "uint8")}
+    found = []
+    for name, gates in (("lstm", 4), ("gru", 3), ("simple_rnn", 1)):
+        steps = {"x": _array(n, t, f)}
+        weights = {"kernel": _array(f, gates * u), "recurrent_kernel": _array(u, gates * u)}
+        bias = {"bias": _array(*((2, gates * u) if name == "gru" else (gates * u,)))}
+        starts = {"h0": _array(n, u)} | ({"c0": _array(n, u)} if name == "lstm" else {})
+        names = {"lstm": ("states", "cells"), "gru": ("states", "inner")}.get(name, ("states",))
+        kept = {"gates": _positive(n, t, gates * u)} | {k: _array(n, t, u) for k in names}
+
+        def masked(*arrays: Any, name: str = "", **kwargs: Any) -> Any:
+            return getattr(ops, name)(*arrays[:-1], mask=arrays[-1], **kwargs)
+
+        call = functools.partial(masked, name=f"{name}_forward")
+        arrays = steps | weights | bias | starts | mask
+        case = Case(f"{name}_forward", call, arrays, where=name)
+        case.batched, case.optional = ("x", *starts, "mask"), ("bias", *starts, "mask")
+        found.append(case)
+
+        call = functools.partial(masked, name=f"{name}_backward")
+        arrays = {"dy": _array(n, t, u)} | steps | weights | kept | mask
+        case = Case(f"{name}_backward", call, arrays)
+        case.batched, case.optional = ("dy", "x", *kept, "mask"), ("dy", "mask")
+        found.append(case)
+
+        start = {"x": _array(n, f), "h": _array(n, u)}
+        start |= {"c": _array(n, u)} if name == "lstm" else {}
+        where, call = f"{name}_cell", getattr(ops, f"{name}_cell_forward")
+        arrays = start | weights | bias
+        found.append(Case(f"{where}_forward", call, arrays, batched=tuple(start), where=where))
+
+        kept = {"new_h" if gates == 1 else "gates": _positive(n, gates * u)}
+        kept |= {"inner": _array(n, u)} if name == "gru" else {}
+        ends = {f"d{k}": _array(n, u) for k in start if k != "x"}
+        call = getattr(ops, f"{name}_cell_backward")
+        case = Case(f"{where}_backward", call, ends | start | weights | kept, has_out=False)
+        case.batched = (*ends, *start, *kept)
+        found.append(case)
+    return found
+
+
+CASES += _recurrent()
 
 # Public names that are no operation on arrays of one batch, with tests of their own.
 OTHERS = {

@@ -12,6 +12,7 @@ from cnnlite.kernels.cython.conv2d import (
     conv2d_backward_weight,
     conv2d_forward,
 )
+from cnnlite.kernels.cython.lstm import lstm_backward, lstm_forward
 from cnnlite.kernels.cython.matmul import bias_gradient, matmul
 from cnnlite.kernels.cython.pool import (
     averagepool2d_backward,
@@ -33,5 +34,7 @@ KERNELS = {
         maxpool2d_backward,
         averagepool2d_forward,
         averagepool2d_backward,
+        lstm_forward,
+        lstm_backward,
     )
 }

@@ -62,6 +62,14 @@ from cnnlite.kernels.native.random import (
     random_normal,
     random_uniform,
 )
+from cnnlite.kernels.native.recurrent import (
+    gru_backward,
+    gru_forward,
+    lstm_backward,
+    lstm_forward,
+    simple_rnn_backward,
+    simple_rnn_forward,
+)
 from cnnlite.kernels.native.rows import (
     bias_gradient,
     log_softmax_backward,
@@ -152,5 +160,11 @@ KERNELS = {
         update,
         clip_scales,
         average_update,
+        lstm_forward,
+        lstm_backward,
+        gru_forward,
+        gru_backward,
+        simple_rnn_forward,
+        simple_rnn_backward,
     )
 }

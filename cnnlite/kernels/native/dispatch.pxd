@@ -29,6 +29,13 @@ cdef extern from "cnn.h":
         cnn_kernel *flip2d
         cnn_kernel *translate2d_forward
         cnn_kernel *translate2d_backward
+        cnn_kernel *recurrent_pack
+        cnn_kernel *lstm_forward
+        cnn_kernel *lstm_backward
+        cnn_kernel *gru_forward
+        cnn_kernel *gru_backward
+        cnn_kernel *simple_rnn_forward
+        cnn_kernel *simple_rnn_backward
         cnn_kernel *random_uniform
         cnn_kernel *random_normal
         cnn_kernel *dropout_forward

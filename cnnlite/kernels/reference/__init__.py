@@ -30,6 +30,7 @@ from cnnlite.kernels.reference.crossentropy import (
     sparse_softmax_crossentropy_forward,
 )
 from cnnlite.kernels.reference.elementwise import binary, unary, unary_backward
+from cnnlite.kernels.reference.gru import gru_backward, gru_forward
 from cnnlite.kernels.reference.images import (
     flip2d,
     pad2d,
@@ -48,6 +49,7 @@ from cnnlite.kernels.reference.losses import (
     row_loss_backward,
     row_loss_forward,
 )
+from cnnlite.kernels.reference.lstm import lstm_backward, lstm_forward
 from cnnlite.kernels.reference.matmul import bias_gradient, matmul
 from cnnlite.kernels.reference.metrics import (
     binary_accuracy,
@@ -76,6 +78,7 @@ from cnnlite.kernels.reference.random import (
     random_normal,
     random_uniform,
 )
+from cnnlite.kernels.reference.simple_rnn import simple_rnn_backward, simple_rnn_forward
 from cnnlite.kernels.reference.softmax import (
     log_softmax_backward,
     log_softmax_forward,
@@ -164,5 +167,11 @@ KERNELS = {
         update,
         clip_scales,
         average_update,
+        lstm_forward,
+        lstm_backward,
+        gru_forward,
+        gru_backward,
+        simple_rnn_forward,
+        simple_rnn_backward,
     )
 }
