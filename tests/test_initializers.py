@@ -165,3 +165,42 @@ def test_the_state_of_the_process_is_not_numpy_s():
         np.random.rand(draws)
         found.append(initializers.GlorotUniform()((2, 2)).tobytes())
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (3, 7), (2, 3, 4), (4, 2, 12)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_orthogonal_vectors(shape: tuple[int, ...], dtype: str):
+    """Columns, or rows if there are fewer, of length ``gain`` and orthogonal to each other."""
+    w = initializers.Orthogonal(2.0, seed=3)(shape, dtype)
+    assert w.shape == shape and w.dtype == dtype
+    m = w.reshape(-1, shape[-1]).astype("float64")
+    m = m if m.shape[0] >= m.shape[1] else m.T
+    error = np.abs(m.T @ m - 4 * np.eye(m.shape[1])).max()
+    assert error < 50 * np.finfo(dtype).eps
+    assert w.tobytes() == initializers.Orthogonal(2.0, seed=3)(shape, dtype).tobytes()
+    assert w.tobytes() != initializers.Orthogonal(2.0, seed=4)(shape, dtype).tobytes()
+
+
+def test_signs_of_orthogonal_matrices_are_even():
+    """Q alone has a sign that the algorithm chooses; with R's the determinant has both."""
+    signs = [np.linalg.det(initializers.Orthogonal(seed=s)((1, 1), "float64")) for s in range(60)]
+    assert 10 < signs.count(1.0) < 50 and set(signs) == {1.0, -1.0}
+
+
+def test_fans_of_another_layout():
+    """Keras's input_axes and output_axes: here the kernel is (F, C, KH, KW)."""
+    ours = initializers.HeUniform(1, input_axes=(1, 2, 3), output_axes=(0,))((60, 40, 3, 3))
+    assert abs(ours).max() == pytest.approx((6 / FAN_IN) ** 0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: initializers.Identity()((2, 2, 2)), r"matrix.*\(2, 2, 2\)"),
+        (lambda: initializers.Orthogonal()((3,)), r"2 dimensions.*\(3,\)"),
+        (lambda: initializers.HeNormal(input_axes=(0,)), "go together"),
+    ],
+)
+def test_shapes_and_axes_that_do_not_fit(call: Any, match: str):
+    with pytest.raises(ValueError, match=match):
+        call()
