@@ -402,6 +402,16 @@ BENCHMARKS: list[Case] = [
     *_named_conv("conv 5x5 LeNet 1", 64, 28, 1, 6, 5),
     *conv(name="conv 5x5 LeNet 2", n=64, size=(14, 14), c=6, f=16, kernel=(5, 5), padding=VALID),
     *_named_conv("conv 7x7 s2 N1 224x224 3->64", 1, 224, 3, 64, 7, 2),
+    *conv(
+        name="depthwise 3x3 N32 32x32 64",
+        n=32,
+        size=(32, 32),
+        c=64,
+        f=64,
+        kernel=(3, 3),
+        padding=((1, 1), (1, 1)),
+        groups=64,
+    ),
     *pool(
         name="pool 2x2 N64 32x32 64", n=64, size=(32, 32), c=64, pool_size=(2, 2), strides=(2, 2)
     ),

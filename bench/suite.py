@@ -96,6 +96,8 @@ def _is_first_layer(case: Conv2d) -> bool:
 
 def _conv_goals(case: Conv2d, backward: bool) -> list[Goal]:
     hand_written = goals.hand_written(5)
+    if case.groups > 1:
+        return [goals.best_peer(1)]
     if min(case.c, case.f) >= 64:
         if backward:
             return [goals.best_peer(1.1), hand_written]
@@ -123,12 +125,14 @@ def conv_rows(cases: Sequence[Conv2d]) -> list[Row]:
 
     def row(suffix: str, chosen: list[str]) -> Row:
         work = {"kind": "conv2d", "strides": forward.strides, "padding": forward.padding}
+        work["groups"] = forward.groups
         return Row(
             f"{forward.name} {suffix}",
             {**work, "passes": chosen},
             data,
             _conv_goals(forward, len(chosen) > 1),
             flops=sum(by_pass[p].flops() for p in chosen),
+            without=("numpy", "numpy-best") if forward.groups > 1 else (),
         )
 
     backward = "forward+weight gradient" if _is_first_layer(forward) else "forward+backward"

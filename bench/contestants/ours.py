@@ -67,7 +67,7 @@ def _conv2d(work: dict[str, Any], arrays: Arrays) -> Job:
         "dx": empty(*x.shape),
     }
     y, dw, db, dx = out.values()
-    params = {k: work[k] for k in ("strides", "padding")} | {"dilation": (1, 1), "groups": 1}
+    params = {k: work[k] for k in ("strides", "padding", "groups")} | {"dilation": (1, 1)}
     forward, backward_weight, backward_input = (
         _kernel(f"conv2d_{p}") for p in ("forward", "backward_weight", "backward_input")
     )

@@ -99,7 +99,7 @@ def _conv2d(work: dict[str, Any], arrays: Arrays, channels_last: bool) -> Job:
         leaf.requires_grad_()
 
     def run() -> None:
-        y = latest["y"] = functional.conv2d(x, w, bias, strides, pads)
+        y = latest["y"] = functional.conv2d(x, w, bias, strides, pads, groups=work["groups"])
         if wanted:
             latest["gradients"] = torch.autograd.grad(y, tuple(wanted.values()), dy)
 
