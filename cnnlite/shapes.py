@@ -20,6 +20,8 @@ __all__ = [
     "normalize_axes",
     "normalize_axis",
     "pair",
+    "sizes",
+    "transposed_window",
     "window_output",
     "window_pads",
 ]
@@ -59,6 +61,29 @@ def pair(value: Any, where: str, *, minimum: int = 1) -> Pair:
     if min(first, second) < minimum:
         raise ShapeError(f"{where}: must be at least {minimum}. Got {value!r}.")
     return first, second
+
+
+def sizes(value: Any, count: int, where: str, *, minimum: int = 1) -> tuple[int, ...]:
+    """Return an int, or ``count`` ints, as a tuple of ``count``.
+
+    Raises
+    ------
+    ShapeError
+        If it is neither, or an entry is less than ``minimum``.
+
+    Examples
+    --------
+    >>> sizes(3, 1, "strides"), sizes([3], 1, "strides"), sizes(3, 2, "strides")
+    ((3,), (3,), (3, 3))
+    """
+    if count == 2:
+        return pair(value, where, minimum=minimum)
+    alone = value[0] if isinstance(value, Sequence) and len(value) == 1 else value
+    if not is_int(alone):
+        raise ShapeError(f"{where}: not an integer or a tuple of one. Got {value!r}.")
+    if alone < minimum:
+        raise ShapeError(f"{where}: must be at least {minimum}. Got {value!r}.")
+    return (int(alone),)
 
 
 def window_pads(
@@ -125,6 +150,59 @@ def window_output(
             f"larger image."
         )
     return out[0], out[1]
+
+
+def transposed_window(
+    extent: int,
+    taps: int,
+    stride: int,
+    dilation: int,
+    padding: str,
+    output_padding: int | None,
+    where: str,
+) -> tuple[int, Pair]:
+    """Return the size of a transposed convolution along one axis, and its padding.
+
+    It is the gradient of a convolution of the output to the input, with that padding.
+    With ``k = dilation (taps - 1) + 1``:
+
+    - "valid": size ``(n - 1) s + k + p``; the output padding p is ``max(s - k, 0)`` by
+      default; no padding.
+    - "same": size ``n s``, the padding ``max(k - s, 0)``, the odd one after, as a
+      convolution's; with an output padding, size ``(n - 1) s + k % 2 + p``, and
+      ``k - 1 - min(ceil((k + k % 2 - 2 + p) / 2), k - 1)`` before.
+
+    (This is Keras's rule on TensorFlow and JAX; on PyTorch it may pad the other side.)
+
+    Examples
+    --------
+    >>> transposed_window(4, 3, 2, 1, "valid", None, "conv2d_transpose")
+    (9, (0, 0))
+    >>> transposed_window(4, 3, 2, 1, "same", None, "conv2d_transpose")
+    (8, (0, 1))
+    """
+    k = dilation * (taps - 1) + 1
+    if padding == "valid":
+        before = 0
+        size = (
+            (extent - 1) * stride
+            + k
+            + (max(stride - k, 0) if output_padding is None else output_padding)
+        )
+    else:
+        if output_padding is None:
+            size, total = extent * stride, stride + k - 2
+        else:
+            size = (extent - 1) * stride + k % 2 + output_padding
+            total = k + k % 2 - 2 + output_padding
+        before = k - 1 - min(-(-total // 2), k - 1)
+    if size < 1:
+        raise ShapeError(
+            f"{where}: the output would have no elements. Got an extent of {extent}, "
+            f"kernel {taps}, stride {stride}, output_padding {output_padding}."
+        )
+    # What is left after the last window is no padding but not covered by any.
+    return size, (before, max((extent - 1) * stride + k - before - size, 0))
 
 
 def normalize_axis(axis: int, ndim: int, where: str) -> int:

@@ -3,29 +3,93 @@
 from cnnlite.layers.activation import Activation, ReLU, Softmax
 from cnnlite.layers.base import Layer
 from cnnlite.layers.configuration import deserialize
-from cnnlite.layers.conv2d import Conv2D
+from cnnlite.layers.conv import Conv1D, Conv2D
+from cnnlite.layers.conv_depthwise import DepthwiseConv1D, DepthwiseConv2D
+from cnnlite.layers.conv_separable import SeparableConv1D, SeparableConv2D
+from cnnlite.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from cnnlite.layers.dense import Dense
 from cnnlite.layers.dropout import Dropout
 from cnnlite.layers.flatten import Flatten
 from cnnlite.layers.merge import Add, Concatenate
-from cnnlite.layers.pooling import AveragePooling2D, MaxPooling2D
+from cnnlite.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
+from cnnlite.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
+from cnnlite.layers.pooling_global import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+)
+from cnnlite.layers.preprocessing import Normalization, Rescaling
+from cnnlite.layers.preprocessing_random import RandomFlip, RandomTranslation
 from cnnlite.layers.symbolic import Input
+from cnnlite.layers.upsampling import UpSampling1D, UpSampling2D
 from cnnlite.serialization import serialize
+
+# Keras's other names.
+AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
+Convolution1D, Convolution2D = Conv1D, Conv2D
+Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
+GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
+GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
+MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
 
 __all__ = [
     "Activation",
     "Add",
+    "AveragePooling1D",
     "AveragePooling2D",
+    "AvgPool1D",
+    "AvgPool2D",
     "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
+    "Convolution1D",
+    "Convolution1DTranspose",
+    "Convolution2D",
+    "Convolution2DTranspose",
+    "Cropping1D",
+    "Cropping2D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "Input",
     "Layer",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPooling1D",
     "MaxPooling2D",
+    "Normalization",
+    "RandomFlip",
+    "RandomTranslation",
     "ReLU",
+    "Rescaling",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "Softmax",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
     "deserialize",
     "serialize",
 ]

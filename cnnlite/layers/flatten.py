@@ -9,12 +9,17 @@ from cnnlite import ops
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer, check_single
 from cnnlite.layers.context import Context
+from cnnlite.layers.spatial import checked_data_format
 from cnnlite.layers.symbolic import Shape
 from cnnlite.ops.core import Tensor
 
 
 class Flatten(Layer):
     """Make every sample a vector: (N, a, b, ...) to (N, a * b * ...), without copying.
+
+    Parameters
+    ----------
+    data_format : {"channels_last"}
 
     Examples
     --------
@@ -23,6 +28,10 @@ class Flatten(Layer):
     >>> layers.Flatten()(np.zeros((2, 3, 4))).shape
     (2, 12)
     """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = checked_data_format(data_format, self.name)
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         ctx.save(x.shape)

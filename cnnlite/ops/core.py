@@ -60,11 +60,26 @@ Tensor: TypeAlias = "np.ndarray | Buffer"
 class Gradient:
     """Where a gradient goes: the first write overwrites, later ones add."""
 
-    __slots__ = ("accumulate", "array")
+    __slots__ = ("_state", "array")
 
     def __init__(self, array: Tensor) -> None:
         self.array = array
-        self.accumulate = False
+        self._state = {"accumulate": False}  # one for all views
+
+    @property
+    def accumulate(self) -> bool:
+        """Whether it has been written, so that the next write adds."""
+        return self._state["accumulate"]
+
+    @accumulate.setter
+    def accumulate(self, value: bool) -> None:
+        self._state["accumulate"] = value
+
+    def view(self, shape: Sequence[int]) -> Gradient:
+        """Return the same gradient under another shape, for an operation that writes that."""
+        found = Gradient(view(self.array, shape))
+        found._state = self._state
+        return found
 
 
 class Recorder(Protocol):

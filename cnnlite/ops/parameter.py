@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ class Parameter:
     ----------
     version : int
         Rises with every change, for packed copies to tell whether they are stale.
+    on_assign : callable, optional
+        Called after :meth:`assign`, to bring up to date what was derived from the values.
     regularizer, constraint : object or None
         What a model adds to its loss for it, and applies to it after each step.
 
@@ -40,7 +43,15 @@ class Parameter:
     array([1., 2.], dtype=float32)
     """
 
-    __slots__ = ("constraint", "name", "regularizer", "trainable", "value", "version")
+    __slots__ = (
+        "constraint",
+        "name",
+        "on_assign",
+        "regularizer",
+        "trainable",
+        "value",
+        "version",
+    )
 
     def __init__(self, value: np.ndarray, name: str, trainable: bool = True) -> None:
         self.value = value
@@ -49,6 +60,7 @@ class Parameter:
         self.version = 0
         self.regularizer: Any = None
         self.constraint: Any = None
+        self.on_assign: Callable[[], None] | None = None
 
     shape = property(lambda self: self.value.shape)
     dtype = property(lambda self: self.value.dtype)
@@ -74,6 +86,8 @@ class Parameter:
             )
         self.value[...] = array
         self.version += 1
+        if self.on_assign is not None:
+            self.on_assign()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.value, dtype=dtype)

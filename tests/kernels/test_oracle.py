@@ -12,6 +12,7 @@ from onnx.reference import ReferenceEvaluator
 
 from bench.case import Case
 from bench.cases import EDGES
+from bench.images import Upsample2d
 from bench.products import Matmul
 from bench.rows import Rows
 from bench.windows import VALID, Conv2d, Pool2d
@@ -126,3 +127,49 @@ def test_matrix_product(case: Matmul):
 def test_softmax(case: Rows):
     (x,) = case.arguments(seeded(case), np.float64).inputs
     assert_equal(case, onnx("Softmax", x, axis=1))
+
+
+# Version 1.23 of the evaluator cannot transpose a convolution in groups.
+TRANSPOSED = [
+    case
+    for case in linear_cases("conv2d_backward_input", Conv2d)
+    if case.groups == 1  # type: ignore[attr-defined]
+]
+
+
+@pytest.mark.parametrize("case", TRANSPOSED, ids=str)
+def test_transposed_convolution(case: Conv2d):
+    """The gradient of a convolution's input is ONNX's transposed convolution."""
+    dy, w = case.arguments(seeded(case), np.float64).inputs
+    axes = zip(
+        case.size, case.out, case.kernel, case.strides, case.dilation, case.padding, strict=True
+    )
+    rest = [n - ((o - 1) * s + d * (k - 1) + 1 - sum(p)) for n, o, k, s, d, p in axes]
+    y = onnx(
+        "ConvTranspose",
+        channels_first(dy),
+        np.ascontiguousarray(w.transpose(3, 2, 0, 1)),
+        kernel_shape=case.kernel,
+        strides=case.strides,
+        pads=pads(case.padding),
+        dilations=case.dilation,
+        group=case.groups,
+        output_padding=rest,
+    )
+    assert_equal(case, channels_last(y))
+
+
+@pytest.mark.parametrize("case", linear_cases("upsample2d_forward", Upsample2d), ids=str)
+def test_upsampling(case: Upsample2d):
+    (x,) = case.arguments(seeded(case), np.float64).inputs
+    linear = case.interpolation == "bilinear"
+    y = onnx(
+        "Resize",
+        channels_first(x),
+        np.zeros(0),
+        np.array([1.0, 1.0, *case.factor]),
+        mode="linear" if linear else "nearest",
+        coordinate_transformation_mode="half_pixel" if linear else "asymmetric",
+        nearest_mode="floor",
+    )
+    assert_equal(case, channels_last(y))

@@ -75,7 +75,7 @@ class Maker:
         self.make, self.text = make, text
 
 
-IMAGE = (2, 5, 6, 4)
+IMAGE, STEPS = (2, 5, 6, 4), (2, 7, 4)
 CASES = [
     *((f64(layers.Dense, 3, activation=a), (4, 5)) for a in ACTIVATIONS),
     (f64(layers.Dense, 3, use_bias=False), (4, 5)),
@@ -99,7 +99,7 @@ CASES = [
         (f64(pool, *args, **kwargs), IMAGE)
         for pool in (layers.MaxPooling2D, layers.AveragePooling2D)
         for args, kwargs in [
-            ((), {}),
+            ((2,), {}),
             ((3,), {}),
             (((2, 3),), {"strides": (1, 2)}),
             (((3, 2),), {"strides": 1, "padding": "same"}),
@@ -107,6 +107,69 @@ CASES = [
             ((1,), {"strides": 2}),
         ]
     ),
+    *(
+        (f64(pool, *args, **kwargs), STEPS)
+        for pool in (layers.MaxPooling1D, layers.AveragePooling1D)
+        for args, kwargs in [((2,), {}), ((3, 2), {"padding": "same"}), ((2, 3), {})]
+    ),
+    *(
+        (f64(pool, keepdims=keepdims), shape)
+        for keepdims in (False, True)
+        for pool, shape in [
+            (layers.GlobalMaxPooling1D, STEPS),
+            (layers.GlobalMaxPooling2D, IMAGE),
+            (layers.GlobalAveragePooling1D, STEPS),
+            (layers.GlobalAveragePooling2D, IMAGE),
+        ]
+    ),
+    *(
+        (f64(layers.Conv1D, 3, 2, **kwargs), STEPS)
+        for kwargs in [
+            {"activation": "tanh"},
+            {"strides": 2, "use_bias": False},
+            {"padding": "same", "dilation_rate": 2},
+            {"padding": "causal", "dilation_rate": 3},
+            {"padding": "causal", "strides": 2, "activation": "softmax"},
+        ]
+    ),
+    (f64(layers.Conv1D, 6, 3, groups=2), STEPS),
+    *(
+        (f64(layers.Conv2DTranspose, 3, (3, 2), **kwargs), (2, 3, 2, 4))
+        for kwargs in [
+            {"activation": "sigmoid"},
+            {"strides": 2, "use_bias": False},
+            {"strides": (2, 3), "padding": "same"},
+            {"strides": (1, 4), "activation": "softmax"},
+            {"strides": (2, 3), "output_padding": (1, 2)},
+            {"strides": 2, "output_padding": (0, 1), "padding": "same"},
+            {"dilation_rate": (2, 3), "padding": "same"},
+        ]
+    ),
+    (f64(layers.Conv1DTranspose, 3, 3, strides=2, padding="same"), STEPS),
+    (f64(layers.Conv1DTranspose, 3, 4, activation="gelu"), STEPS),
+    *(
+        (f64(layer, *args, (3, 2), **kwargs), IMAGE)
+        for layer, args in [(layers.DepthwiseConv2D, ()), (layers.SeparableConv2D, (3,))]
+        for kwargs in [
+            {"activation": "tanh"},
+            {"strides": 2, "padding": "same", "depth_multiplier": 3},
+            {"dilation_rate": 2, "use_bias": False},
+        ]
+    ),
+    (f64(layers.DepthwiseConv1D, 3, depth_multiplier=2, padding="same"), STEPS),
+    (f64(layers.SeparableConv1D, 3, 3, strides=2, activation="relu"), STEPS),
+    (f64(layers.ZeroPadding1D, (2, 1)), STEPS),
+    (f64(layers.ZeroPadding2D, ((1, 0), (2, 3))), IMAGE),
+    (f64(layers.Cropping1D, (2, 1)), STEPS),
+    (f64(layers.Cropping2D, ((1, 0), (2, 1))), IMAGE),
+    (f64(layers.UpSampling1D, 3), STEPS),
+    (f64(layers.UpSampling2D, (2, 3)), IMAGE),
+    (f64(layers.UpSampling2D, (3, 2), interpolation="bilinear"), IMAGE),
+    (f64(layers.Rescaling, [0.5, -2, 3, 1], offset=1.5), (2, 3, 4)),
+    (f64(layers.Normalization, mean=[1, 2, 3, 4], variance=[1, 4, 0.25, 0]), (2, 3, 4)),
+    (f64(layers.Normalization, None, 3, 2.25, invert=True), (2, 3, 4)),
+    (f64(layers.RandomFlip), IMAGE),
+    (f64(layers.RandomTranslation, 0.5, 0.5), IMAGE),
     (f64(layers.Flatten), (2, 3, 2, 2)),
     (f64(layers.Dropout, 0.0), (3, 4)),
     (f64(layers.Dropout, 0.5), (3, 4)),
@@ -136,10 +199,39 @@ def test_dropout_in_training(rate: float, seed: int | None):
     check(layers.Dropout(rate, seed=seed, dtype="float64"), spread(6, 7), training=True)
 
 
+@pytest.mark.parametrize("fill_mode", ["reflect", "constant", "nearest", "wrap"])
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+def test_translation_in_training(fill_mode: str, interpolation: str):
+    options = {"fill_mode": fill_mode, "interpolation": interpolation, "fill_value": 2.0}
+    layer = layers.RandomTranslation(0.7, (-0.2, 0.9), dtype="float64", **options)
+    check(layer, spread(3, 4, 5, 2), training=True)
+
+
+@pytest.mark.parametrize("mode", ["horizontal", "vertical", "horizontal_and_vertical"])
+def test_flips_in_training(mode: str):
+    check(layers.RandomFlip(mode, seed=3, dtype="float64"), spread(5, 3, 4, 2), training=True)
+
+
+def test_average_over_unmasked_steps():
+    """A masked step has no gradient, nor has a sequence of none."""
+    x, r = spread(3, 4, 2), np.random.default_rng(0).normal(size=(3, 2))
+    mask = np.array([[1, 1, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]], "uint8")
+    layer, ctx = layers.GlobalAveragePooling1D(dtype="float64"), Context(StepState(Clock(0)))
+    layer.call(x, ctx=ctx, mask=mask)
+    dx = layer.backward(r.copy(), ctx=ctx)
+
+    def value() -> float:
+        return float((layer.call(x, ctx=Context(StepState(Clock(0))), mask=mask) * r).sum())
+
+    assert_gradient(dx, central_difference(value, x), "input")
+    assert not dx[mask == 0].any()
+
+
 def test_the_table_covers_every_layer():
-    """A layer without a gradient check is a layer without a test."""
+    """A layer without a gradient check is a layer without a test; other names are no layers."""
     checked = {type(maker.make()).__name__ for maker, *_ in CASES}
-    assert checked == set(layers.__all__) - {"Input", "Layer", "deserialize", "serialize"}
+    wanted = set(layers.__all__) - {"Input", "Layer", "deserialize", "serialize"}
+    assert checked == {getattr(layers, name).__name__ for name in wanted}
 
 
 @pytest.mark.parametrize(
@@ -148,7 +240,16 @@ def test_the_table_covers_every_layer():
         (f64(layers.Dense, 3), (2, 4)),
         (f64(layers.Conv2D, 3, 2), (2, 4, 4, 2)),
         (f64(layers.MaxPooling2D), (2, 4, 4, 2)),
-        (f64(layers.AveragePooling2D), (2, 4, 4, 2)),
+        (f64(layers.AveragePooling2D, 2), (2, 4, 4, 2)),
+        (f64(layers.Conv1D, 3, 2), (2, 4, 2)),
+        (f64(layers.Conv2DTranspose, 3, 2), (2, 4, 4, 2)),
+        (f64(layers.DepthwiseConv2D, 2), (2, 4, 4, 2)),
+        (f64(layers.SeparableConv2D, 3, 2), (2, 4, 4, 2)),
+        (f64(layers.GlobalMaxPooling2D), (2, 4, 4, 2)),
+        (f64(layers.GlobalAveragePooling2D), (2, 4, 4, 2)),
+        (f64(layers.ZeroPadding2D), (2, 4, 4, 2)),
+        (f64(layers.UpSampling2D), (2, 4, 4, 2)),
+        (f64(layers.Rescaling, 2), (2, 4)),
     ],
     ids=lambda value: value.text if isinstance(value, Maker) else str(value),
 )
@@ -171,7 +272,22 @@ def test_an_unwanted_gradient_of_the_input_is_not_computed(
 @pytest.mark.parametrize("batch", [0, 1])
 @pytest.mark.parametrize(
     "maker",
-    [f64(layers.Dense, 3, activation="softmax"), f64(layers.Conv2D, 3, 3, activation="relu")],
+    [
+        f64(layers.Dense, 3, activation="softmax"),
+        f64(layers.Conv2D, 3, 3, activation="relu"),
+        f64(layers.Conv2DTranspose, 3, 3, strides=2),
+        f64(layers.DepthwiseConv2D, 3, depth_multiplier=2),
+        f64(layers.SeparableConv2D, 3, 3, activation="softmax"),
+        f64(layers.MaxPooling2D),
+        f64(layers.AveragePooling2D, 3, padding="same"),
+        f64(layers.GlobalMaxPooling2D),
+        f64(layers.GlobalAveragePooling2D, keepdims=True),
+        f64(layers.ZeroPadding2D),
+        f64(layers.Cropping2D, 1),
+        f64(layers.UpSampling2D, interpolation="bilinear"),
+        f64(layers.Rescaling, 2),
+        f64(layers.RandomFlip),
+    ],
     ids=lambda maker: maker.text,
 )
 def test_empty_and_single_batches(maker: Maker, batch: int):

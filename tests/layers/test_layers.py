@@ -15,7 +15,7 @@ from cnnlite import config, initializers, layers, ops
 from cnnlite.errors import ShapeError
 from cnnlite.layers.context import Context
 
-IMAGE, ROWS = (2, 6, 6, 4), (3, 5)
+IMAGE, ROWS, STEPS = (2, 6, 6, 4), (3, 5), (2, 7, 4)
 
 EXAMPLES: list[tuple[Callable[[], layers.Layer], Any]] = [
     (lambda: layers.Dense(3), ROWS),
@@ -41,6 +41,36 @@ EXAMPLES: list[tuple[Callable[[], layers.Layer], Any]] = [
     (lambda: layers.Softmax(), ROWS),
     (lambda: layers.Dropout(0.25, seed=4), ROWS),
     (lambda: layers.Flatten(), IMAGE),
+    (lambda: layers.Conv1D(4, 2, 2, "causal", bias_initializer="ones"), STEPS),
+    (
+        lambda: layers.Conv2D(
+            4, 3, kernel_regularizer="l2", activity_regularizer="l1", kernel_constraint="max_norm"
+        ),
+        IMAGE,
+    ),
+    (lambda: layers.Conv2DTranspose(3, (3, 2), 2, output_padding=(1, 0)), IMAGE),
+    (lambda: layers.Conv1DTranspose(3, 3, padding="same"), STEPS),
+    (lambda: layers.DepthwiseConv2D(3, depth_multiplier=2, depthwise_initializer="ones"), IMAGE),
+    (lambda: layers.DepthwiseConv1D(3, 2), STEPS),
+    (lambda: layers.SeparableConv2D(3, 2, pointwise_regularizer="l1"), IMAGE),
+    (lambda: layers.SeparableConv1D(3, 2, dilation_rate=2), STEPS),
+    (lambda: layers.MaxPooling1D(3, 1, "same"), STEPS),
+    (lambda: layers.AveragePooling1D(2), STEPS),
+    (lambda: layers.GlobalMaxPooling1D(keepdims=True), STEPS),
+    (lambda: layers.GlobalMaxPooling2D(), IMAGE),
+    (lambda: layers.GlobalAveragePooling1D(), STEPS),
+    (lambda: layers.GlobalAveragePooling2D(keepdims=True), IMAGE),
+    (lambda: layers.ZeroPadding1D((1, 2)), STEPS),
+    (lambda: layers.ZeroPadding2D((1, 2)), IMAGE),
+    (lambda: layers.Cropping1D(1), STEPS),
+    (lambda: layers.Cropping2D(((1, 0), (2, 1))), IMAGE),
+    (lambda: layers.UpSampling1D(3), STEPS),
+    (lambda: layers.UpSampling2D((2, 1), interpolation="bilinear"), IMAGE),
+    (lambda: layers.Rescaling([1, 2, 3, 4], offset=0.5), IMAGE),
+    (lambda: layers.Normalization((1, -1)), STEPS),
+    (lambda: layers.Normalization(None, mean=2, variance=3, invert=True), STEPS),
+    (lambda: layers.RandomFlip("vertical", seed=3), IMAGE),
+    (lambda: layers.RandomTranslation((-0.1, 0.3), 0.2, "wrap", fill_value=1), IMAGE),
     (lambda: layers.Add(), [ROWS, ROWS]),
     (lambda: layers.Concatenate(axis=1), [ROWS, (3, 2)]),
 ]

@@ -32,7 +32,7 @@ def network(seed: int = 1, loss: Any = "sparse_categorical_crossentropy") -> Mod
     shared = layers.Conv2D(4, 3, padding="same", activation="relu")
     h = layers.Conv2D(4, 3, padding="same", activation="tanh")(x)
     h = layers.Add()([h, shared(h), shared(shared(h))])
-    h = layers.Concatenate()([layers.MaxPooling2D()(h), layers.AveragePooling2D()(h)])
+    h = layers.Concatenate()([layers.MaxPooling2D()(h), layers.AveragePooling2D(2)(h)])
     h = layers.Dropout(0.3)(layers.Flatten()(h))
     h = layers.Dropout(0.5, seed=9)(layers.Dense(6, "sigmoid")(h))
     model = Model(x, layers.Dense(3, "softmax")(h))
