@@ -25,9 +25,9 @@ def show(logs: dict[str, float]) -> str:
 
 
 class Progress:
-    """A bar (verbose 1), one line at the end (2), or nothing (0)."""
+    """A bar (verbose 1) that begins with ``done`` steps, one line at the end (2), or nothing."""
 
-    def __init__(self, title: str, steps: int | None, verbose: int) -> None:
+    def __init__(self, title: str, steps: int | None, verbose: int, done: int = 0) -> None:
         self.title, self.verbose = title, verbose
         self._start = self._drawn = time.perf_counter()
         self._bar: Any = None
@@ -36,6 +36,7 @@ class Progress:
 
             self._bar = tqdm(
                 total=steps,
+                initial=done,
                 desc=title,
                 file=sys.stdout,
                 unit="batch",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from cnnlite.models.plan import EagerPlan, record
 from cnnlite.models.structure import Structure
 from cnnlite.ops import Parameter
 from cnnlite.random_state import next_seed, splitmix64
+
+if TYPE_CHECKING:
+    from cnnlite.models.fitting import Fit
 
 _SHUFFLE_STREAM = 2**32 - 1  # of random numbers; nodes count up from 0
 
@@ -37,6 +41,7 @@ class Steps:
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: Any = None
         self.history: History | None = None
+        self._fit: Fit | None = None  # the call of fit that runs now
         self._settings: dict[str, Any] = {}  # what compile was given, but for the optimizer
         self._heads: list[Head] | None = None
         self._penalties: list[tuple[Any, bool]] = []  # over all weights: regularizer, biases too
@@ -196,12 +201,22 @@ class Steps:
     def metrics_names(self) -> list[str]:
         return list(self._logs())
 
-    def _states(self) -> list[np.ndarray]:
-        """Return the arrays that hold the running losses and metrics."""
-        found = [self._penalty]
-        for head in self._all_heads("metrics"):
-            found += [head.mean.state, *(metric.state for metric in head.metrics)]
-        return found
+    def _metric_states(self) -> dict[str, Any]:
+        """Return copies of what the running losses and metrics have gathered."""
+        means = [m for head in self._all_heads("metrics") for m in (head.mean, *head.metrics)]
+        return {"penalty": self._penalty.copy(), "metrics": [_gathered(m) for m in means]}
+
+    def _set_metric_states(self, states: dict[str, Any]) -> None:
+        """Take back what :meth:`_metric_states` returned."""
+        self._penalty[...] = states["penalty"]
+        means = [m for head in self._all_heads("metrics") for m in (head.mean, *head.metrics)]
+        for metric, state in zip(means, states["metrics"], strict=True):
+            for name, value in state.items():
+                known = getattr(metric, name, None)
+                if isinstance(known, np.ndarray) and known.shape == np.shape(value):
+                    known[...] = value  # in place: plans hold the array
+                else:
+                    setattr(metric, name, value)
 
     def reset_metrics(self) -> None:
         """Start the running losses and metrics anew."""
@@ -351,15 +366,23 @@ class Steps:
         heads = self._all_heads(where)
         return as_targets(inputs, y, sample_weight, class_weight, heads, self.output_names, where)
 
-    def _order(self, n: int) -> np.ndarray:
-        """Return a permutation that is a function of the model's seed and the steps done.
+    def _order(self, n: int, step: int) -> np.ndarray:
+        """Return a permutation that is a function of the model's seed and the step it is for.
 
         So each epoch has another, over several calls of fit too, and training
         goes on after loading a file as if it had never stopped.
         """
-        clock = ops.clock(splitmix64(self._clock.seed), self._clock.step)
+        clock = ops.clock(splitmix64(self._clock.seed), step)
         keys = ops.random_uniform((n,), clock=clock, stream=_SHUFFLE_STREAM)
         return np.argsort(keys, kind="stable")
+
+
+def _gathered(metric: metrics.Metric) -> dict[str, Any]:
+    """Return a copy of a metric's state; that of one in Python may be any plain attribute."""
+    plain = (np.ndarray, np.number, int, float, list, dict)
+    own = vars(metric).items()
+    names = [n for n, v in own if isinstance(v, plain)] if metric.dynamic else ["state"]
+    return {name: copy.deepcopy(getattr(metric, name)) for name in names}
 
 
 def _is_bias(weight: Parameter) -> bool:

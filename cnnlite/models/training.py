@@ -11,6 +11,7 @@ from cnnlite.callbacks import CallbackList, History
 from cnnlite.errors import ShapeError
 from cnnlite.models.batches import ArrayBatches, Batches, Epochs, StreamBatches, is_stream
 from cnnlite.models.data import Dataset, split_validation
+from cnnlite.models.fitting import Fit
 from cnnlite.models.progress import Progress, checked_verbose
 from cnnlite.models.steps import Steps
 from cnnlite.shapes import is_int
@@ -153,55 +154,23 @@ class Trainer(Steps):
                 validation = ArrayBatches(held_out, validation_size)
             if batches.steps == 0:
                 raise ShapeError("fit: no samples. Got x of length 0.")
-        source = Epochs(batches, steps_per_epoch, "fit")
+        source = Epochs(batches, steps_per_epoch, "fit", lambda: self._clock.step)
         params = {"epochs": epochs, "steps": source.steps, "verbose": verbose}
         self.history = history = History()
         calls = CallbackList([*_listed(callbacks), history], self, params)
         self.stop_training = False
-        calls.call("on_train_begin")
-        logs: dict[str, Any] = {}
-        for epoch in range(initial_epoch, epochs):
-            progress = Progress(f"Epoch {epoch + 1}/{epochs}", source.steps, verbose)
-            try:
-                calls.call("on_epoch_begin", epoch)
-                logs = self._fit_epoch(source, calls, progress)
-                if validation is not None and validates(epoch):
-                    found = self._evaluate(Epochs(validation, validation_steps, "fit"), calls)
-                    logs |= {f"val_{name}": value for name, value in found.items()}
-            except BaseException:
-                progress.abandon()
-                raise
-            progress.finish(logs)
-            calls.call("on_epoch_end", epoch, logs=logs)
-            if self.stop_training:
-                break
-        if epochs > initial_epoch and self.optimizer is not None:
-            self.optimizer.finalize_variable_values(self.optimizer.weights)
-        calls.call("on_train_end", logs=logs)
+        Fit(
+            self,  # type: ignore[arg-type]
+            source,
+            validation,
+            validation_steps,
+            validates,
+            calls,
+            initial_epoch,
+            epochs,
+            verbose,
+        ).run()
         return history
-
-    def _fit_epoch(self, source: Epochs, calls: CallbackList, progress: Progress) -> dict[str, Any]:
-        if self._heads is not None:
-            self.reset_metrics()
-        heard = calls.wants(
-            "on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"
-        )
-        batch = -1
-        for batch, (data, samples, size) in enumerate(source.epoch()):
-            if heard:
-                calls.call("on_train_batch_begin", batch)
-            with self._lock:
-                if batch == 0:  # a generator's first batch may build the model
-                    self._start_training()
-                self._train_step(data, samples, size)
-            progress.advance(self._logs)
-            if heard:
-                calls.call("on_train_batch_end", batch, logs=self._logs())
-            if self.stop_training:
-                break
-        if batch < 0:
-            raise ValueError("fit: the data gave no batch. Pass a generator that yields (x, y).")
-        return self._logs()
 
     def _batches(
         self,
@@ -285,8 +254,8 @@ class Trainer(Steps):
         The lock is held throughout: the means of two data sets must not mix.
         """
         with self._lock:
-            kept = [] if self._heads is None else [state.copy() for state in self._states()]
-            if kept:
+            kept = None if self._heads is None else self._metric_states()
+            if kept is not None:
                 self.reset_metrics()
             try:
                 calls.call("on_test_begin")
@@ -299,9 +268,8 @@ class Trainer(Steps):
                 logs = self._logs()
                 calls.call("on_test_end", logs=logs)
             finally:
-                if kept:
-                    for state, before in zip(self._states(), kept, strict=True):
-                        state[...] = before
+                if kept is not None:
+                    self._set_metric_states(kept)
         return logs
 
     def predict(

@@ -1,17 +1,28 @@
-"""Callbacks: functions of yours that training calls at fixed points."""
+"""Callback, the list that calls several, and History."""
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Callback", "CallbackList", "History"]
+from cnnlite.errors import CnnliteWarning
 
-Logs = dict[str, float]
+Logs = dict[str, Any]
 
 
 class Callback:
     """Base of callbacks: override the hooks that you need.
+
+    ``fit`` calls ``on_train_begin``; for each epoch ``on_epoch_begin``, for each batch
+    ``on_train_batch_begin`` and ``on_train_batch_end``, the ``on_test_...`` hooks of the
+    validation, ``on_epoch_end``; and ``on_train_end``.  If an exception ends it, Ctrl-C
+    included, ``on_train_abort`` is called instead of ``on_train_end``.
+
+    In any hook, a callback may set ``model.stop_training`` or the optimizer's
+    ``learning_rate``, change weights, predict and evaluate.  The ``logs`` of
+    ``on_epoch_end`` are one dict for all callbacks: what is put in goes to the history.
 
     Attributes
     ----------
@@ -29,9 +40,21 @@ class Callback:
     0 {'loss': 1.0}
     """
 
+    runs_last = False  # whether its hooks come after those of all others
+
     def __init__(self) -> None:
         self.model: Any = None
         self.params: dict[str, Any] = {}
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what the callback must know again where a killed training goes on.
+
+        Numbers, strings, None, arrays, and lists and dicts (with string keys) of them.
+        """
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take what :meth:`get_state` returned; comes after ``on_train_begin``."""
 
     def set_model(self, model: Any) -> None:
         self.model = model
@@ -42,6 +65,9 @@ class Callback:
     def on_train_begin(self, logs: Logs | None = None) -> None: ...
 
     def on_train_end(self, logs: Logs | None = None) -> None: ...
+
+    def on_train_abort(self, logs: Logs | None = None) -> None:
+        """Called where an exception ends ``fit``, before it goes on to the caller."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
 
@@ -92,6 +118,12 @@ class History(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.epoch, self.history = [], {}
 
+    def get_state(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "history": self.history}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.epoch, self.history = state["epoch"], state["history"]
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
@@ -99,7 +131,7 @@ class History(Callback):
 
 
 class CallbackList:
-    """Calls a hook of every callback in turn.
+    """Calls a hook of every callback in turn, those that run last at the end.
 
     ``wants(hook)`` tells whether any callback overrides it: logs of a batch are
     gathered only for those who read them.
@@ -119,10 +151,11 @@ class CallbackList:
                 )
             callback.set_model(model)
             callback.set_params(params)
+        self.callbacks.sort(key=lambda callback: callback.runs_last)
 
     def wants(self, *hooks: str) -> bool:
         return any(
-            getattr(type(c), hook) is not getattr(Callback, hook)
+            hook in vars(c) or getattr(type(c), hook) is not getattr(Callback, hook)
             for c in self.callbacks
             for hook in hooks
         )
@@ -130,3 +163,42 @@ class CallbackList:
     def call(self, hook: str, *args: Any, logs: Logs | None = None) -> None:
         for callback in self.callbacks:
             getattr(callback, hook)(*args, logs)
+
+    def abort(self, logs: Logs) -> None:
+        """Call ``on_train_abort`` of every callback; one that fails must not hide why."""
+        for callback in self.callbacks:
+            try:
+                callback.on_train_abort(logs)
+            except Exception as error:
+                warnings.warn(
+                    f"{type(callback).__name__}: on_train_abort failed: "
+                    f"{type(error).__name__}: {error}",
+                    CnnliteWarning,
+                    stacklevel=2,
+                )
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Return the callbacks' states, by class and number."""
+        found = {name: callback.get_state() for name, callback in self._named().items()}
+        return {name: state for name, state in found.items() if state}
+
+    def set_states(self, states: dict[str, dict[str, Any]]) -> None:
+        """Hand every callback its state of :meth:`states`."""
+        named = self._named()
+        missing = [name for name in states if name not in named]
+        if missing:
+            raise ValueError(
+                f"callbacks: the state kept is of other callbacks: {missing[0]} is missing. "
+                f"Got {', '.join(named)}. Pass the same callbacks as before."
+            )
+        for name, state in states.items():
+            named[name].set_state(state)
+
+    def _named(self) -> dict[str, Callback]:
+        count: Counter[str] = Counter()
+        named = {}
+        for callback in self.callbacks:
+            name = type(callback).__name__
+            named[f"{name} {count[name]}"] = callback
+            count[name] += 1
+        return named
