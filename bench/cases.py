@@ -12,6 +12,7 @@ import math
 from itertools import product
 
 from bench.case import Case
+from bench.counts import COUNT_EDGES, COUNT_SHARED
 from bench.elements import Draw, Dropout, Elementwise, Join, LossWeights, Mean
 from bench.images import Flip2d, Pad2d, Translate2d, Upsample2d
 from bench.losses import LOSS_EDGES, LOSS_SHARED
@@ -58,6 +59,9 @@ ROW_OPERATIONS = (
     "sparse_categorical_accuracy",
     "categorical_accuracy",
     "binary_accuracy",
+    "accuracy",
+    "top_k_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
 )
 FROM_LOGITS = (
     "softmax_forward",
@@ -213,6 +217,7 @@ def _element_edges() -> list[Case]:
         cases.append(Mean(operation="weighted_mean", rows=rows, weights=weights))
         cases.append(Mean(operation="mean_update", rows=rows, weights=weights))
     cases.append(Mean(operation="mean_update", rows=9, count_rows=True))
+    cases.append(Mean(operation="mean_update", rows=12, scale=0.3))
     for reduction, (weights, mask) in product(
         ("sum_over_batch_size", "mean_with_sample_weight", "sum"),
         ((0, 0), (1, 0), (0, 1), (1, 1), (3, 1), (1, 3), (2, 3)),
@@ -295,6 +300,8 @@ def _row_edges() -> list[Case]:
     for op in (name for name in ROW_OPERATIONS if name.startswith("sparse")):
         if "crossentropy" in op:
             cases += [Rows(operation=op, rows=9, classes=10, ignore_class=c) for c in (-1, 3)]
+    for op in ("top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"):
+        cases += [Rows(operation=op, rows=9, classes=5, top_k=k) for k in (1, 4, 5, 9)]
     # Logits that cancel, overflow or vanish unless the largest is subtracted first.
     for operation, (scale, offset) in product(FROM_LOGITS, ((3, 1e4), (3, -1e4), (60, 0))):
         cases.append(Rows(operation=operation, rows=5, classes=10, scale=scale, offset=offset))
@@ -309,6 +316,7 @@ EDGES: list[Case] = [
     *_element_edges(),
     *_row_edges(),
     *LOSS_EDGES,
+    *COUNT_EDGES,
     *_update_edges(),
     *_penalty_edges(),
     *TENSOR_EDGES,
@@ -356,6 +364,7 @@ SHARED: list[Case] = [
     Join(operation="split", shapes=((900, 400), (900, 333)), axis=1),
     *(Rows(operation=operation, rows=2001, classes=110) for operation in ROW_OPERATIONS),
     *LOSS_SHARED,
+    *COUNT_SHARED,
     Mean(operation="weighted_mean", rows=1_000_003),
     Mean(operation="mean_update", rows=1_000_003),
     LossWeights(rows=100_002, mask_rows=3),

@@ -133,6 +133,7 @@ class Mean(Case):
     rows: int
     weights: bool = True
     count_rows: bool = False  # of mean_update
+    scale: float = 1.0
 
     @property
     def terms(self):
@@ -144,14 +145,18 @@ class Mean(Case):
         if self.operation == "weighted_mean":
             return Arguments([unwritten((1,), dtype)], [values, weights], {})
         state = np.array([3.25, 4.5])  # float64 whatever the dtype of the values
-        return Arguments([state], [values, weights], {"count_rows": self.count_rows})
+        params = {"count_rows": self.count_rows, "scale": self.scale}
+        return Arguments([state], [values, weights], params)
 
     def tolerance(self, arguments, expected, dtype, function_ulps):
         if self.operation == "weighted_mean":
             return super().tolerance(arguments, expected, dtype, function_ulps)
         values, weights = arguments.inputs
         weights = np.ones_like(values) if weights is None else weights
-        sums = arguments.outputs[0] + [np.abs(values * weights).sum(), weights.sum()]
+        sums = arguments.outputs[0] + [
+            self.scale * np.abs(values * weights).sum(),
+            self.scale * weights.sum(),
+        ]
         return [(self.terms + 2) * roundoff(np.float64) * sums]
 
 

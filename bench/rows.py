@@ -29,6 +29,7 @@ class Rows(Case):
     classes: int
     weights: bool = True
     ignore_class: int | None = None
+    top_k: int = 2
     scale: float = 3.0  # of logits, their standard deviation
     offset: float = 0.0  # of logits
 
@@ -78,6 +79,8 @@ class Rows(Case):
             inputs = [a if a.dtype == np.int32 else rng.integers(0, 3, a.shape) for a in inputs]
         inputs = [a if a is None or a.dtype == np.int32 else a.astype(dtype) for a in inputs]
         params: dict = {"threshold": 0.5} if self.operation == "binary_accuracy" else {}
+        if "top_k" in self.operation:
+            params["k"] = self.top_k
         if self.ignore_class is not None:
             params["ignore_class"] = self.ignore_class
         return Arguments(outputs, inputs, params)
@@ -212,4 +215,7 @@ _BOUNDS = {
     "sparse_categorical_accuracy": _exact,
     "categorical_accuracy": _exact,
     "binary_accuracy": _one_division,
+    "accuracy": _one_division,
+    "top_k_categorical_accuracy": _exact,
+    "sparse_top_k_categorical_accuracy": _exact,
 }

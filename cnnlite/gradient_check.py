@@ -246,7 +246,7 @@ class _Check:
         self._value(made, step)
         dys: Sequence[Any] = self.weights_of_sum
         if self.heads:
-            dys = [head.backward(None, made.masks[head.index]) for head in self.heads]
+            dys = [head.backward(None) for head in self.heads]
         self.graph.backward(dys, made.contexts)
         for p, regularizer in self.regularized:
             regularizer.backward(p, out=step.gradient(p))

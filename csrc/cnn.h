@@ -36,6 +36,7 @@ enum cnn_function {
 
 /* Each family's header: its structs, what a tile is, and its list of kernels.
  */
+#include "counts.h"
 #include "elementwise.h"
 #include "images.h"
 #include "join.h"
@@ -58,6 +59,7 @@ enum cnn_function {
     CNN_ROWS_KERNELS(X)                                                                            \
     CNN_LOSS_KERNELS(X)                                                                            \
     CNN_RECURRENT_KERNELS(X)                                                                       \
+    CNN_COUNT_KERNELS(X)                                                                           \
     CNN_RANDOM_KERNELS(X)                                                                          \
     CNN_PARAMETER_KERNELS(X)                                                                       \
     CNN_OPTIMIZER_KERNELS(X)                                                                       \

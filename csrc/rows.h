@@ -41,6 +41,7 @@ struct cnn_rows {
     enum cnn_loss function;      /* elementwise and row losses */
     float delta;                 /* of the Huber loss */
     float threshold;             /* binary_accuracy */
+    ptrdiff_t top_k;             /* top_k_accuracy */
     int accumulate;              /* a gradient adds to y */
 };
 
@@ -106,6 +107,7 @@ struct cnn_mean {
     const float *weights; /* (rows,), or NULL: ones */
     ptrdiff_t rows;
     int count_rows; /* mean_update counts a row as one, whatever its weight */
+    double scale;   /* what a row counts in mean_update */
 };
 
 #define CNN_ROWS_KERNELS(X)                                                                        \
@@ -125,6 +127,8 @@ struct cnn_mean {
     X(sparse_categorical_accuracy)                                                                 \
     X(categorical_accuracy)                                                                        \
     X(binary_accuracy)                                                                             \
+    X(top_k_accuracy)                                                                              \
+    X(accuracy)                                                                                    \
     X(bias_gradient)                                                                               \
     X(bias_gradient_sum)                                                                           \
     X(weighted_mean)                                                                               \

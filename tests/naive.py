@@ -15,6 +15,15 @@ import numpy as np
 
 from tests import naive_activations
 from tests.naive_activations import relu, sigmoid
+from tests.naive_counts import (  # noqa: F401
+    accuracy,
+    class_update,
+    confusion_update,
+    regression_update,
+    sparse_top_k_categorical_accuracy,
+    threshold_update,
+    top_k_categorical_accuracy,
+)
 from tests.naive_images import (  # noqa: F401
     flip2d,
     pad2d,

@@ -364,11 +364,11 @@ def weighted_mean(y, values, weights):
     y[0] = total / len(values) if len(values) else 0.0
 
 
-def mean_update(state, values, weights, *, count_rows=False):
+def mean_update(state, values, weights, *, count_rows=False, scale=1.0):
     for r, v in enumerate(values):
         weight = scaled(weights, r, 1)
-        state[0] += weight * float(v)
-        state[1] += 1.0 if count_rows else weight
+        state[0] += weight * float(v) * scale
+        state[1] += (1.0 if count_rows else weight) * scale
 
 
 def first_maximum(row):

@@ -49,7 +49,7 @@ def test_mean_squared_error():
 
 @pytest.mark.parametrize(
     ("identifier", "match"),
-    [("auc", "'auc'"), (3, "3"), ({"class_name": "eval"}, "eval"), (None, "None")],
+    [("area", "'area'"), (3, "3"), ({"class_name": "eval"}, "eval"), (None, "None")],
 )
 def test_unknown_metrics(identifier: Any, match: str):
     with pytest.raises(ValueError, match=match):

@@ -21,7 +21,19 @@ NUMBERS = (1, 2, 3, 4, 8)
 
 
 # A number for each row of a batch is too little to share; these stay on one thread.
-ALONE = {"native": ("weighted_mean", "mean_update", "loss_weights", "label_mask"), "cython": ()}
+ALONE = {
+    "native": (
+        "weighted_mean",
+        "mean_update",
+        "loss_weights",
+        "label_mask",
+        "threshold_update",
+        "class_update",
+        "confusion_update",
+        "regression_update",
+    ),
+    "cython": (),
+}
 
 
 def run_on(n: int, kernel, arguments, other, other_arguments, alone: bool) -> list:

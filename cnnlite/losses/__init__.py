@@ -46,6 +46,8 @@ from cnnlite.losses.functions import (
     squared_hinge,
 )
 from cnnlite.losses.margins import CategoricalHinge, CosineSimilarity, Hinge, SquaredHinge
+from cnnlite.serialization import class_named, custom_object_scope
+from cnnlite.serialization import serialize as described
 
 __all__ = [
     "BinaryCrossentropy",
@@ -109,9 +111,7 @@ def serialize(loss: Loss) -> dict[str, Any]:
     >>> serialize(Huber(2.0))["class_name"]
     'Huber'
     """
-    if not isinstance(loss, Loss):
-        loss = get(loss)
-    return {"class_name": type(loss).__name__, "config": loss.get_config()}
+    return described(get(loss))
 
 
 def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:
@@ -128,15 +128,18 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> L
     >>> deserialize({"class_name": "Huber", "config": {"delta": 2.0}}).delta
     2.0
     """
-    known: Mapping[Any, Any] = {**_NAMES, **_CLASSES, **(custom_objects or {})}
-    described = name if isinstance(name, dict) else {"class_name": name}
-    cls = known.get(described.get("class_name"))
-    if cls is None:
-        raise ValueError(
-            f"loss: no such loss. Got {name!r}. Choose one of {', '.join(_NAMES)}, pass a Loss, "
-            "or name the class of your own in custom_objects."
-        )
-    return cls.from_config(described.get("config", {}))
+    config = name if isinstance(name, dict) else {"class_name": name}
+    with custom_object_scope(custom_objects):
+        try:
+            cls = class_named(config.get("class_name"), {**_NAMES, **_CLASSES}, "loss")
+        except (ValueError, TypeError):
+            cls = None
+        if cls is None or not issubclass(cls, Loss):
+            raise ValueError(
+                f"loss: no such loss. Got {name!r}. Choose one of {', '.join(_NAMES)}, pass a "
+                "Loss, or name the class of your own in custom_objects."
+            )
+        return cls.from_config(config.get("config", {}))
 
 
 def get(identifier: Any) -> Loss:

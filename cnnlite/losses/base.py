@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -55,14 +56,14 @@ class Loss:
         reduction: str | None = "sum_over_batch_size",
         dtype: str | None = None,
     ) -> None:
-        self.name = name or _snake_name(type(self))
+        self.name = name or snake_name(type(self))
         if reduction not in REDUCTIONS:
             raise ValueError(
                 f"{self.name}: no such reduction. Got {reduction!r}. "
                 f"Choose one of {', '.join(map(str, REDUCTIONS))}."
             )
         self.reduction = reduction
-        self.dtype = dtype if dtype is None else _float_name(dtype, self.name)
+        self.dtype = checked_dtype(dtype, self.name)
 
     def call(self, y_true: Tensor, y_pred: Tensor, *, ctx: Context) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} has no call(y_true, y_pred, *, ctx).")
@@ -211,7 +212,10 @@ def fitted_weights(weights: Any, shape: tuple, dtype: Any, where: str) -> np.nda
     return np.ascontiguousarray(w, dtype=dtype)
 
 
-def _float_name(dtype: Any, where: str) -> str:
+def checked_dtype(dtype: Any, where: str) -> str | None:
+    """Return the name of a dtype given as an argument, None as it is, or raise."""
+    if dtype is None:
+        return None
     try:
         name = np.dtype(dtype).name
     except TypeError:
@@ -221,5 +225,7 @@ def _float_name(dtype: Any, where: str) -> str:
     return name
 
 
-def _snake_name(cls: type) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in cls.__name__).lstrip("_")
+def snake_name(cls: type) -> str:
+    """Return a class's name as Keras writes it: ``kl_divergence``, ``auc``, ``f1_score``."""
+    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", cls.__name__)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -22,7 +22,7 @@ def row_last(x: Tensor, axis: int) -> Tensor:
     axis, last = _places(x, axis)
     if axis == last:
         return x
-    return ops.transpose(x, [*(d for d in range(last + 1) if d != axis), axis])  # type: ignore[attr-defined]
+    return ops.transpose(x, [*(d for d in range(last + 1) if d != axis), axis])
 
 
 def rows_back(dx: Tensor, axis: int) -> Tensor:
@@ -30,7 +30,7 @@ def rows_back(dx: Tensor, axis: int) -> Tensor:
     axis, last = _places(dx, axis)
     if axis == last:
         return dx
-    return ops.transpose(dx, [*range(axis), last, *range(axis, last)])  # type: ignore[attr-defined]
+    return ops.transpose(dx, [*range(axis), last, *range(axis, last)])
 
 
 def _places(x: Tensor, axis: int) -> tuple[int, int]:

@@ -48,6 +48,7 @@ class Head:
         self.mean = metrics.Mean(f"{label}loss")
         self._ctx: Context | None = None
         self._rows: tuple[int, ...] = ()
+        self._mask: Any = None  # of the rows that the loss counts
         for metric in self.metrics:
             metric.build(tensor.shape)
 
@@ -69,8 +70,9 @@ class Head:
         if self.loss is not None:
             self._ctx = Context(state)
             values = self.loss.call(y_true, y_pred, ctx=self._ctx)
-            self._rows = tuple(y_pred.shape[:-1])
-            self.mean.record_values(values, self._row_weights(weights, mask, 1.0))
+            self._rows = tuple(values.shape)
+            self._mask = self.loss.compute_mask(y_true, mask, y_pred.dtype)
+            self.mean.record_values(values, self._row_weights(weights, 1.0))
         for kind, given in ((self.unweighted, None), (self.weighted, weights)):
             recorded = [metric for metric in kind if not metric.dynamic]
             if recorded:
@@ -101,20 +103,20 @@ class Head:
                         None if weights is None else np.array(weights),
                     )
 
-    def backward(self, weights: Any, mask: Any) -> Tensor | None:
+    def backward(self, weights: Any) -> Tensor | None:
         """Return the gradient of the weighted loss to the output; after :meth:`record`."""
         if self.loss is None or self._ctx is None:
             return None
-        return self.loss.backward(self._row_weights(weights, mask, self.weight), ctx=self._ctx)
+        return self.loss.backward(self._row_weights(weights, self.weight), ctx=self._ctx)
 
-    def _row_weights(self, weights: Any, mask: Any, scale: float) -> Any:
+    def _row_weights(self, weights: Any, scale: float) -> Any:
         """Return what each row counts in the mean over all rows; None: each the same."""
         assert self.loss is not None
-        if self.loss.reduction == _PLAIN and mask is None and scale == 1:
+        if self.loss.reduction == _PLAIN and self._mask is None and scale == 1:
             return weights
         return ops.loss_weights(
             weights,
-            mask,
+            self._mask,
             rows=self._rows,
             reduction=str(self.loss.reduction),
             scale=scale,

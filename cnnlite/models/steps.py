@@ -284,10 +284,7 @@ class Steps:
             assert self.optimizer is not None
             named, made, state = self._forward(plan, data, size, True, self._penalty_sum)
             self._record_losses(plan, named, made, state, size)
-            dys = [
-                head.backward(named.get(f"w{head.index}"), made.masks[head.index])
-                for head in self._all_heads("fit")
-            ]
+            dys = [head.backward(named.get(f"w{head.index}")) for head in self._all_heads("fit")]
             self.graph.backward(dys, made.contexts)
             for weight, regularizer in self._regularized():
                 regularizer.backward(weight, out=state.gradient(weight))

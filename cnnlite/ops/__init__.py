@@ -56,6 +56,12 @@ from cnnlite.ops.arrays import (
 )
 from cnnlite.ops.batch_product import batch_matmul
 from cnnlite.ops.core import Buffer, Gradient, Tensor, is_recording, recording
+from cnnlite.ops.counts import (
+    class_update,
+    confusion_update,
+    regression_update,
+    threshold_update,
+)
 from cnnlite.ops.crossentropy import (
     categorical_crossentropy_backward,
     categorical_crossentropy_forward,
@@ -90,10 +96,13 @@ from cnnlite.ops.losses import (
     row_loss_forward,
 )
 from cnnlite.ops.metrics import (
+    accuracy,
     binary_accuracy,
     categorical_accuracy,
     mean_update,
     sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
     weighted_mean,
 )
 from cnnlite.ops.optimizers import UPDATE_RULES, average_update, clip_scales, update
@@ -154,12 +163,13 @@ from cnnlite.ops.softmax import (
 __all__ = [
     "ACTIVATIONS",
     "ACTIVATION_GRADIENTS",
-    "NEEDS_INPUT",
     "Buffer",
     "Gradient",
+    "NEEDS_INPUT",
     "Parameter",
     "Tensor",
     "UPDATE_RULES",
+    "accuracy",
     "add",
     "any_not_equal",
     "average_update",
@@ -172,9 +182,11 @@ __all__ = [
     "categorical_accuracy",
     "categorical_crossentropy_backward",
     "categorical_crossentropy_forward",
+    "class_update",
     "clip_scales",
     "clock",
     "concatenate",
+    "confusion_update",
     "conv2d_backward_input",
     "conv2d_backward_weight",
     "conv2d_forward",
@@ -233,6 +245,7 @@ __all__ = [
     "random_uniform",
     "recording",
     "reduce_to",
+    "regression_update",
     "relu",
     "relu_backward",
     "reshape",
@@ -262,11 +275,14 @@ __all__ = [
     "sparse_categorical_crossentropy_forward",
     "sparse_softmax_crossentropy_backward",
     "sparse_softmax_crossentropy_forward",
+    "sparse_top_k_categorical_accuracy",
     "split",
     "subtract",
     "sum",
     "tanh",
     "tanh_backward",
+    "threshold_update",
+    "top_k_categorical_accuracy",
     "translate2d_backward",
     "translate2d_forward",
     "transpose",

@@ -81,6 +81,49 @@ void CNN_NAME(binary_accuracy)(const void *args, ptrdiff_t tile, void *scratch)
     }
 }
 
+/* How many values of a row exceed the limit; K if one of them is NaN. */
+CNN_INLINE ptrdiff_t larger(const float *p, ptrdiff_t K, float limit)
+{
+    ptrdiff_t count = 0;
+    for (ptrdiff_t k = 0; k < K; k++) {
+        if (p[k] != p[k])
+            return K;
+        count += p[k] > limit;
+    }
+    return count;
+}
+
+void CNN_NAME(top_k_accuracy)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    const struct cnn_rows *a = args;
+    const struct cnn_row_range range = cnn_tile_rows(a, tile);
+    (void)scratch;
+    for (ptrdiff_t r = range.first; r < range.last; r++) {
+        const float *p = a->x + r * a->K, *target = a->target + r * a->K;
+        const ptrdiff_t label = a->labels ? a->labels[r] : first_maximum(target, a->K);
+        /* Asking the target too finds its NaN. */
+        const int known =
+            label >= 0 && label < a->K && (a->labels || is_first_maximum(target, a->K, label));
+        const ptrdiff_t count = known ? larger(p, a->K, p[label]) : a->K;
+        a->value[r] = count < a->K && count < a->top_k;
+    }
+}
+
+/* How many values of a row equal the target's. */
+void CNN_NAME(accuracy)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    const struct cnn_rows *a = args;
+    const struct cnn_row_range range = cnn_tile_rows(a, tile);
+    (void)scratch;
+    for (ptrdiff_t r = range.first; r < range.last; r++) {
+        const ptrdiff_t at = r * a->K;
+        ptrdiff_t hits = 0;
+        for (ptrdiff_t k = 0; k < a->K; k++)
+            hits += a->x[at + k] == a->target[at + k];
+        a->value[r] = (float)((double)hits / (double)a->K);
+    }
+}
+
 /* sum_r values_r weights_r in float64, where each product is exact.  Eight partial
  * sums, so that the additions need not wait for each other. */
 static double weighted_sum(const float *values, const float *weights, ptrdiff_t n)
@@ -113,6 +156,7 @@ void CNN_NAME(mean_update)(const void *args, ptrdiff_t tile, void *scratch)
     const int by_weight = a->weights != NULL && !a->count_rows;
     (void)tile;
     (void)scratch;
-    a->state[0] += weighted_sum(a->values, a->weights, a->rows);
-    a->state[1] += by_weight ? weighted_sum(a->weights, NULL, a->rows) : (double)a->rows;
+    const double count = by_weight ? weighted_sum(a->weights, NULL, a->rows) : (double)a->rows;
+    a->state[0] += weighted_sum(a->values, a->weights, a->rows) * a->scale;
+    a->state[1] += count * a->scale;
 }

@@ -106,7 +106,7 @@ def floats(case: Case, arguments: Arguments) -> dict[str, list[np.ndarray]]:
         for name in names[: len(arguments.outputs)]:
             del read[name]
     found = {name: [a for a in leaves(value) if is_float(a)] for name, value in read.items()}
-    for name in ("rate", "decays"):  # numbers that the caller chose
+    for name in ("rate", "decays", "thresholds"):  # numbers that the caller chose
         found.pop(name, None)
     return {name: arrays for name, arrays in found.items() if sum(a.size for a in arrays)}
 

@@ -101,7 +101,11 @@ def test_optimizers_and_slots(path: Path, optimizer: optimizers.Optimizer):
     [
         ("mse", ["accuracy", "mse"], Y),
         (losses.CategoricalCrossentropy(from_logits=True), [metrics.CategoricalAccuracy()], Y),
-        (losses.BinaryCrossentropy(name="bce"), [metrics.BinaryAccuracy("half", 0.25)], Y),
+        (
+            losses.BinaryCrossentropy(name="bce"),
+            [metrics.BinaryAccuracy("half", threshold=0.25)],
+            Y,
+        ),
         (losses.SparseCategoricalCrossentropy(), ["sparse_categorical_accuracy"], LABELS),
     ],
 )

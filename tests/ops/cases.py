@@ -326,12 +326,15 @@ CASES = [
         has_out=False,
         batched=("labels", "mask"),
     ),
-    Case(
-        "sparse_categorical_accuracy",
-        ops.sparse_categorical_accuracy,
-        {"prediction": _positive(3, 4), "labels": LABELS},
-        has_out=False,
-        batched=("prediction", "labels"),
+    *(
+        Case(
+            name,
+            getattr(ops, name),
+            {"prediction": _positive(3, 4), "labels": LABELS},
+            has_out=False,
+            batched=("prediction", "labels"),
+        )
+        for name in ("sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy")
     ),
     *(
         Case(
@@ -341,7 +344,12 @@ CASES = [
             has_out=False,
             batched=("prediction", "target"),
         )
-        for name in ("categorical_accuracy", "binary_accuracy")
+        for name in (
+            "categorical_accuracy",
+            "binary_accuracy",
+            "accuracy",
+            "top_k_categorical_accuracy",
+        )
     ),
     Case(
         "loss_weights",
@@ -438,6 +446,7 @@ OTHERS = {
     "Tensor", "UPDATE_RULES", "average_update", "clip_scales", "clock", "full", "is_recording",
     "mean_update", "orthogonal_penalty_backward", "orthogonal_penalty_forward", "project_norms",
     "random_normal", "random_uniform", "recording", "reshape", "update",
+    "class_update", "confusion_update", "regression_update", "threshold_update",
 }  # fmt: skip
 
 

@@ -471,6 +471,62 @@ BAD_CALLS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
         ValueError,
         "state.*contiguous",
     ),
+    (
+        "thresholds",
+        lambda: ops.threshold_update(np.zeros((2, 2, 1)), zeros(2, 3), zeros(2, 3), [[0.5]]),
+        ShapeError,
+        "thresholds.*dimensions",
+    ),
+    (
+        "threshold state",
+        lambda: ops.threshold_update(np.zeros((2, 3, 1)), zeros(2, 3), zeros(2, 3), [0.5]),
+        ShapeError,
+        r"state.*\(2, 2, 1\).*\(2, 3, 1\)",
+    ),
+    (
+        "class_id",
+        lambda: ops.threshold_update(
+            np.zeros((2, 2, 1)), zeros(2, 3), zeros(2, 3), [0.5], class_id=3
+        ),
+        ValueError,
+        "class_id.*0..2.*3",
+    ),
+    (
+        "top_k",
+        lambda: ops.threshold_update(np.zeros((2, 2, 1)), zeros(2, 3), zeros(2, 3), [0.5], top_k=0),
+        ValueError,
+        "top_k.*0",
+    ),
+    (
+        "k",
+        lambda: ops.top_k_categorical_accuracy(zeros(2, 3), zeros(2, 3), 1.5),
+        ValueError,
+        "k.*1.5",
+    ),
+    (
+        "class state",
+        lambda: ops.class_update(np.zeros((3, 2)), zeros(2, 3), zeros(2, 3)),
+        ShapeError,
+        r"state.*\(3, 3\)",
+    ),
+    (
+        "class threshold",
+        lambda: ops.class_update(np.zeros((3, 3)), zeros(2, 3), zeros(2, 3), threshold="a"),
+        TypeError,
+        "threshold.*'a'",
+    ),
+    (
+        "confusion labels",
+        lambda: ops.confusion_update(np.zeros((3, 3)), zeros(2, 3), [0, 1, 2]),
+        ShapeError,
+        r"labels \(3,\)",
+    ),
+    (
+        "regression weights",
+        lambda: ops.regression_update(np.zeros((5, 3)), zeros(2, 3), zeros(2, 3), zeros(3)),
+        ShapeError,
+        r"weights.*\(2,\)",
+    ),
 ]
 
 

@@ -35,10 +35,17 @@ from cnnlite.kernels.native.losses import (
     sparse_softmax_crossentropy_forward,
 )
 from cnnlite.kernels.native.metrics import (
+    accuracy,
     binary_accuracy,
     categorical_accuracy,
+    class_update,
+    confusion_update,
     mean_update,
+    regression_update,
     sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    threshold_update,
+    top_k_categorical_accuracy,
     weighted_mean,
 )
 from cnnlite.kernels.native.optimizers import average_update, clip_scales, update
@@ -138,6 +145,13 @@ KERNELS = {
         sparse_categorical_accuracy,
         categorical_accuracy,
         binary_accuracy,
+        accuracy,
+        top_k_categorical_accuracy,
+        sparse_top_k_categorical_accuracy,
+        threshold_update,
+        class_update,
+        confusion_update,
+        regression_update,
         dropout_forward,
         dropout_backward,
         random_uniform,

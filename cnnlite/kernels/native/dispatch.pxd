@@ -69,6 +69,12 @@ cdef extern from "cnn.h":
         cnn_kernel *sparse_categorical_accuracy
         cnn_kernel *categorical_accuracy
         cnn_kernel *binary_accuracy
+        cnn_kernel *top_k_accuracy
+        cnn_kernel *accuracy
+        cnn_kernel *threshold_update
+        cnn_kernel *class_update
+        cnn_kernel *confusion_update
+        cnn_kernel *regression_update
         cnn_kernel *bias_gradient
         cnn_kernel *bias_gradient_sum
         cnn_kernel *weighted_mean

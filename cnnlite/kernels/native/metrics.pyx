@@ -1,9 +1,9 @@
-"""Accuracies per row, and means of such values (csrc/rows.h)."""
+"""Accuracies per row, means of such values, and counts (csrc/rows.h, csrc/counts.h)."""
 
 cimport numpy as cnp
 
-from cnnlite.kernels.native.dispatch cimport f32, f64, i32, run, table
-from cnnlite.kernels.native.rows cimport STREAM_PS, cnn_rows, over, run_rows
+from cnnlite.kernels.native.dispatch cimport dim, f32, f64, i32, run, table
+from cnnlite.kernels.native.rows cimport EXP_PS, STREAM_PS, cnn_rows, over, run_rows
 
 cnp.import_array()
 
@@ -15,6 +15,26 @@ cdef extern from "rows.h":
         const float *weights
         ptrdiff_t rows
         int count_rows
+        double scale
+
+cdef extern from "counts.h":
+    struct cnn_counts:
+        double *state
+        const float *x
+        const float *target
+        const cnp.int32_t *labels
+        const float *weights
+        const float *thresholds
+        ptrdiff_t rows
+        ptrdiff_t K
+        ptrdiff_t T
+        ptrdiff_t top_k
+        ptrdiff_t class_id
+        ptrdiff_t classes
+        float threshold
+        int by_maximum
+        int per_label
+        int clip
 
 
 def sparse_categorical_accuracy(cnp.ndarray matches, cnp.ndarray p, cnp.ndarray labels):
@@ -38,14 +58,86 @@ def binary_accuracy(cnp.ndarray matches, cnp.ndarray p, cnp.ndarray target, *, t
 def weighted_mean(cnp.ndarray y, cnp.ndarray values, cnp.ndarray weights):
     cdef cnn_mean args = cnn_mean(
         y=f32(y), state=NULL, values=f32(values), weights=f32(weights), rows=values.size,
-        count_rows=False,
+        count_rows=False, scale=1,
     )
     run(table.weighted_mean, &args, 1, 0)
 
 
-def mean_update(cnp.ndarray state, cnp.ndarray values, cnp.ndarray weights, *, count_rows=False):
+def mean_update(
+    cnp.ndarray state, cnp.ndarray values, cnp.ndarray weights, *, count_rows=False, scale=1.0
+):
     cdef cnn_mean args = cnn_mean(
         y=NULL, state=f64(state), values=f32(values), weights=f32(weights), rows=values.size,
-        count_rows=count_rows,
+        count_rows=count_rows, scale=scale,
     )
     run(table.mean_update, &args, 1, 0)
+
+
+def sparse_top_k_categorical_accuracy(
+    cnp.ndarray matches, cnp.ndarray p, cnp.ndarray labels, *, k
+):
+    cdef cnn_rows args = over(p)
+    args.value, args.labels, args.top_k = f32(matches), i32(labels), k
+    run_rows(table.top_k_accuracy, &args, EXP_PS)
+
+
+def top_k_categorical_accuracy(cnp.ndarray matches, cnp.ndarray p, cnp.ndarray target, *, k):
+    cdef cnn_rows args = over(p)
+    args.value, args.target, args.top_k = f32(matches), f32(target), k
+    run_rows(table.top_k_accuracy, &args, EXP_PS)
+
+
+def accuracy(cnp.ndarray matches, cnp.ndarray p, cnp.ndarray target):
+    cdef cnn_rows args = over(p)
+    args.value, args.target = f32(matches), f32(target)
+    run_rows(table.accuracy, &args, EXP_PS)
+
+
+cdef cnn_counts counts(
+    cnp.ndarray state, cnp.ndarray p, cnp.ndarray target, cnp.ndarray weights
+) noexcept:
+    """The arguments of a count over the rows of p (rows, K); the rest is zero."""
+    return cnn_counts(
+        state=f64(state), x=f32(p), target=f32(target), labels=NULL, weights=f32(weights),
+        thresholds=NULL, rows=dim(p, 0), K=dim(p, 1), T=0, top_k=0, class_id=-1,
+        classes=dim(state, 0), threshold=0, by_maximum=False, per_label=False, clip=False,
+    )
+
+
+def threshold_update(
+    cnp.ndarray state, cnp.ndarray p, cnp.ndarray target, cnp.ndarray weights,
+    cnp.ndarray thresholds, *, top_k, class_id, per_label, clip
+):
+    cdef cnn_counts args = counts(state, p, target, weights)
+    args.thresholds, args.T = f32(thresholds), thresholds.size
+    args.top_k = 0 if top_k is None else top_k
+    args.class_id = -1 if class_id is None else class_id
+    args.per_label, args.clip = per_label, clip
+    run(table.threshold_update, &args, 1, 0)
+
+
+def class_update(
+    cnp.ndarray state, cnp.ndarray p, cnp.ndarray target, cnp.ndarray weights, *, threshold
+):
+    cdef cnn_counts args = counts(state, p, target, weights)
+    args.by_maximum = threshold is None
+    args.threshold = 0 if threshold is None else threshold
+    run(table.class_update, &args, 1, 0)
+
+
+def confusion_update(
+    cnp.ndarray state, cnp.ndarray p, cnp.ndarray target, cnp.ndarray labels,
+    cnp.ndarray weights, *, threshold
+):
+    cdef cnn_counts args = counts(state, p, target, weights)
+    if labels is not None:
+        args.labels = i32(labels)
+    args.threshold = threshold
+    run(table.confusion_update, &args, 1, 0)
+
+
+def regression_update(
+    cnp.ndarray state, cnp.ndarray p, cnp.ndarray target, cnp.ndarray weights
+):
+    cdef cnn_counts args = counts(state, p, target, weights)
+    run(table.regression_update, &args, 1, 0)

@@ -35,6 +35,7 @@ cdef extern from "rows.h":
         cnn_loss function
         float delta
         float threshold
+        ptrdiff_t top_k
         int accumulate
 
     ptrdiff_t cnn_row_tiles(ptrdiff_t rows, ptrdiff_t K)
@@ -52,7 +53,7 @@ cdef inline cnn_rows over(cnp.ndarray x) noexcept:
     return cnn_rows(
         y=NULL, value=NULL, x=f32(x), dy=NULL, target=NULL, labels=NULL, weights=NULL,
         rows=dim(x, 0), K=dim(x, 1), ignore_class=NULL, function=CNN_SQUARED_ERROR, delta=0,
-        threshold=0, accumulate=False,
+        threshold=0, top_k=0, accumulate=False,
     )
 
 

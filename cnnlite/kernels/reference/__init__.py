@@ -19,6 +19,12 @@ from cnnlite.kernels.reference.conv2d import (
     conv2d_backward_weight,
     conv2d_forward,
 )
+from cnnlite.kernels.reference.counts import (
+    class_update,
+    confusion_update,
+    regression_update,
+    threshold_update,
+)
 from cnnlite.kernels.reference.crossentropy import (
     categorical_crossentropy_backward,
     categorical_crossentropy_forward,
@@ -52,10 +58,13 @@ from cnnlite.kernels.reference.losses import (
 from cnnlite.kernels.reference.lstm import lstm_backward, lstm_forward
 from cnnlite.kernels.reference.matmul import bias_gradient, matmul
 from cnnlite.kernels.reference.metrics import (
+    accuracy,
     binary_accuracy,
     categorical_accuracy,
     mean_update,
     sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
     weighted_mean,
 )
 from cnnlite.kernels.reference.optimizers import average_update, clip_scales, update
@@ -145,6 +154,13 @@ KERNELS = {
         sparse_categorical_accuracy,
         categorical_accuracy,
         binary_accuracy,
+        accuracy,
+        top_k_categorical_accuracy,
+        sparse_top_k_categorical_accuracy,
+        threshold_update,
+        class_update,
+        confusion_update,
+        regression_update,
         dropout_forward,
         dropout_backward,
         random_uniform,

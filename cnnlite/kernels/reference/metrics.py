@@ -16,17 +16,20 @@ def weighted_mean(y, values, weights):
     y[0] = total / max(len(values), 1)
 
 
-def mean_update(state, values, weights, *, count_rows=False):
+def mean_update(state, values, weights, *, count_rows=False, scale=1.0):
     """Add a batch to a running mean ``state[0] / state[1]``.
 
     state : (2,) float64, updated: sum of weighted values, sum of weights
     values : (rows,)
     weights : (rows,) or None
     count_rows : count each row as one instead of by its weight, as a loss does
+    scale : what a row counts; 1 / T where T rows make a sample
     """
     values = values.astype(np.float64)
-    state[0] += values.sum() if weights is None else (values * weights).sum()
-    state[1] += len(values) if weights is None or count_rows else weights.sum(dtype=np.float64)
+    total = values.sum() if weights is None else (values * weights).sum()
+    count = len(values) if weights is None or count_rows else weights.sum(dtype=np.float64)
+    state[0] += total * scale
+    state[1] += count * scale
 
 
 def sparse_categorical_accuracy(matches, p, labels):
@@ -51,6 +54,39 @@ def categorical_accuracy(matches, p, target):
     """
     invalid = np.isnan(p).any(axis=1) | np.isnan(target).any(axis=1)
     matches[...] = (p.argmax(axis=1) == target.argmax(axis=1)) & ~invalid
+
+
+def sparse_top_k_categorical_accuracy(matches, p, labels, *, k):
+    """1 where fewer than k values of the row exceed the one at the label, else 0.
+
+    So equal values count for it.  A row with NaN, or a label outside 0..K-1, gives 0.
+
+    matches : (rows,), output
+    p : (rows, K), K >= 1
+    labels : (rows,) int32
+    """
+    inside = (labels >= 0) & (labels < p.shape[1])
+    at_label = np.take_along_axis(p, np.where(inside, labels, 0)[:, None], axis=1)
+    matches[...] = ((p > at_label).sum(axis=1) < k) & inside & ~np.isnan(p).any(axis=1)
+
+
+def top_k_categorical_accuracy(matches, p, target, *, k):
+    """The same, with the target's first maximum as the label.
+
+    matches : (rows,), output
+    p, target : (rows, K), K >= 1
+    """
+    sparse_top_k_categorical_accuracy(matches, p, target.argmax(axis=1), k=k)
+    matches[np.isnan(target).any(axis=1)] = 0
+
+
+def accuracy(matches, p, target):
+    """Share of the row's values that equal the target's.
+
+    matches : (rows,), output
+    p, target : (rows, K), K >= 1
+    """
+    matches[...] = (p == target).mean(axis=1)
 
 
 def binary_accuracy(matches, p, target, *, threshold):

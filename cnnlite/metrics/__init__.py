@@ -1,0 +1,211 @@
+"""Metrics: figures over the batches of an epoch, exact however the batches are cut.
+
+Every metric has a state that a batch adds to.  ``update_state`` adds one eagerly; in a
+model the same operations are part of the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cnnlite.losses import Loss
+from cnnlite.losses.base import snake_name
+from cnnlite.metrics.accuracies import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+)
+from cnnlite.metrics.auc import AUC
+from cnnlite.metrics.base import Mean, Metric, Sum
+from cnnlite.metrics.classes import ConfusionMatrix, F1Score, FBetaScore
+from cnnlite.metrics.errors import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    RootMeanSquaredError,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
+from cnnlite.metrics.r2 import R2Score
+from cnnlite.metrics.thresholds import (
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    Recall,
+    TrueNegatives,
+    TruePositives,
+)
+from cnnlite.serialization import class_named, custom_object_scope
+from cnnlite.serialization import serialize as described
+
+__all__ = [
+    "AUC",
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "ConfusionMatrix",
+    "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
+    "Mean",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Metric",
+    "Poisson",
+    "Precision",
+    "R2Score",
+    "Recall",
+    "RootMeanSquaredError",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SquaredHinge",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+    "deserialize",
+    "get",
+    "serialize",
+]
+
+_CLASSES: dict[str, type[Metric]] = {
+    name: found
+    for name, found in list(globals().items())
+    if isinstance(found, type) and issubclass(found, Metric) and found is not Metric
+}
+_ALIASES = {
+    "mse": MeanSquaredError,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "msle": MeanSquaredLogarithmicError,
+    "bce": BinaryCrossentropy,
+    "logcosh": LogCoshError,
+    "kld": KLDivergence,
+    "rmse": RootMeanSquaredError,
+}
+_NAMES: dict[str, type[Metric]] = {
+    **{snake_name(cls): cls for cls in _CLASSES.values()},
+    **_ALIASES,
+    **{name.upper(): cls for name, cls in _ALIASES.items()},
+}
+_ACCURACY, _CROSSENTROPY = ("accuracy", "acc"), ("crossentropy", "ce")
+
+
+def serialize(metric: Metric) -> dict[str, Any]:
+    """Return what :func:`deserialize` makes an equal metric from.
+
+    Examples
+    --------
+    >>> serialize(Precision(0.3))["config"]["thresholds"]
+    0.3
+    """
+    return described(metric)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Metric:
+    """Return the metric of ``{"class_name": ..., "config": ...}``, or of a name.
+
+    Parameters
+    ----------
+    config : dict or str
+    custom_objects : dict of str to class, optional
+        Classes of your own that it may name.
+
+    Examples
+    --------
+    >>> deserialize({"class_name": "AUC", "config": {"curve": "PR"}}).curve
+    'PR'
+    """
+    given = config if isinstance(config, dict) else {"class_name": config}
+    with custom_object_scope(custom_objects):
+        try:
+            cls = class_named(given.get("class_name"), {**_NAMES, **_CLASSES}, "metric")
+        except (ValueError, TypeError):
+            cls = None
+        if cls is None or not issubclass(cls, Metric):
+            raise ValueError(
+                f"metrics: no such metric. Got {config!r}. Choose one of accuracy, "
+                f"{', '.join(_NAMES)}, pass a Metric, or name the class of your own in "
+                "custom_objects."
+            )
+        return cls.from_config(given.get("config", {}))
+
+
+def get(identifier: Any, loss: Loss | None = None, output_shape: tuple | None = None) -> Metric:
+    """Return a metric from its name, class or configuration, or as it is.
+
+    Parameters
+    ----------
+    identifier : str, dict, Metric or class of metrics
+        ``"accuracy"`` (``"acc"``) becomes binary for predictions of one value, sparse for
+        targets that are class numbers, else categorical, as in Keras; so does
+        ``"crossentropy"`` (``"ce"``).  A metric that is named by a string has that name.
+    loss : Loss, optional
+        What the same targets are for.
+    output_shape : tuple, optional
+        Of the predictions.
+
+    Raises
+    ------
+    ValueError
+        If there is no such metric, or it takes other targets than the loss.
+
+    Examples
+    --------
+    >>> get("accuracy", output_shape=(None, 1))
+    <BinaryAccuracy accuracy>
+    """
+    metric = _resolved(identifier, loss, output_shape)
+    if loss is not None and metric.sparse not in (None, loss.sparse):
+        raise ValueError(
+            f"metrics: {metric.name} and the loss {loss.name} take different targets: one takes "
+            'class numbers, the other arrays of the predictions\' shape. Use "accuracy".'
+        )
+    return metric
+
+
+def _resolved(identifier: Any, loss: Loss | None, output_shape: tuple | None) -> Metric:
+    if isinstance(identifier, Metric):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, Metric):
+        return identifier()
+    if not isinstance(identifier, str):
+        return deserialize(identifier)
+    if identifier.lower() not in _ACCURACY + _CROSSENTROPY:
+        metric = deserialize(identifier)
+        metric.name = identifier
+        return metric
+    kinds: tuple[type[Metric], ...] = (
+        (BinaryAccuracy, SparseCategoricalAccuracy, CategoricalAccuracy)
+        if identifier.lower() in _ACCURACY
+        else (BinaryCrossentropy, SparseCategoricalCrossentropy, CategoricalCrossentropy)
+    )
+    if output_shape is not None and output_shape[-1] == 1:
+        cls = kinds[0]
+    else:
+        cls = kinds[1] if loss is not None and loss.sparse else kinds[2]
+    return cls(name=identifier)

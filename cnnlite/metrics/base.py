@@ -1,0 +1,226 @@
+"""The base of all metrics: a state, what a batch adds to it, what it says in the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnnlite import ops
+from cnnlite.errors import ShapeError
+from cnnlite.losses.base import checked_dtype, fitted_weights, floats, snake_name
+from cnnlite.ops.core import Tensor
+
+
+class Metric:
+    """A running figure over the batches of an epoch; the base: a mean of one value per row.
+
+    A subclass defines ``values(y_true, y_pred)``, one value per row, with
+    :mod:`cnnlite.ops`.  Or, computing with NumPy, ``update_state(y_true, y_pred,
+    sample_weight)``, ``result()`` and ``reset_state()``: it is then ``dynamic``, and a
+    model hands it the predictions after each batch.
+
+    Parameters
+    ----------
+    dtype : str, optional
+        Kept for Keras's sake: a state is always float64.
+    name : str, optional
+
+    Examples
+    --------
+    >>> class LargestError(Metric):
+    ...     largest = 0.0
+    ...
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.largest = max(self.largest, float(abs(y_true - y_pred).max()))
+    ...
+    ...     def result(self):
+    ...         return self.largest
+    ...
+    ...     def reset_state(self):
+    ...         self.largest = 0.0
+    >>> metric = LargestError(name="largest")
+    >>> metric.dynamic
+    True
+    >>> metric(np.ones(2), np.array([1.5, 0.0]))
+    1.0
+    """
+
+    dynamic = False  # update_state computes outside of cnnlite.ops
+    sparse: bool | None = False  # targets are class numbers; None: either will do
+    elementwise = False  # each element counts by itself, and may have a weight of its own
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        if "update_state" in own and not {"values", "record", "dynamic"} & own.keys():
+            cls.dynamic = True
+            if "sparse" not in own:
+                cls.sparse = None
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        self.name = name or snake_name(type(self))
+        self.dtype = checked_dtype(dtype, self.name)
+        self.state: np.ndarray = np.zeros(2)  # weighted sum, sum of weights
+
+    def build(self, y_pred_shape: Any) -> None:
+        """Make the state where its size depends on the predictions; may be called again."""
+
+    def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        raise NotImplementedError(f"{type(self).__name__} has no values(y_true, y_pred).")
+
+    def record(self, y_true: Tensor, y_pred: Tensor, weights: Tensor | None = None) -> None:
+        """Add a batch with operations, in a plan or eagerly; a weight for each row, or None."""
+        ops.mean_update(self.state, self.values(y_true, y_pred), weights)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch.
+
+        Parameters
+        ----------
+        y_true, y_pred : array-like
+        sample_weight : array-like, optional
+            One number per sample or per row; metrics of elements take one for each too.
+
+        Examples
+        --------
+        >>> from cnnlite.metrics import SparseCategoricalAccuracy
+        >>> metric = SparseCategoricalAccuracy()
+        >>> metric.update_state([0, 1], [[0.9, 0.1], [0.8, 0.2]])
+        >>> metric.result()
+        0.5
+        """
+        y_pred = floats(y_pred, self.dtype)
+        y_true = self.prepare(y_true, y_pred)
+        weights = sample_weight
+        if self.elementwise and (y_pred.ndim == 1 or np.ndim(weights) == y_pred.ndim > 1):
+            y_pred, y_true = y_pred[..., None], y_true[..., None]  # a row each
+        elif y_pred.ndim == 1:
+            y_pred, y_true = y_pred[None], y_true[None]
+            weights = None if weights is None else np.sum(weights)[None]
+        self.build(y_pred.shape)
+        shape = y_pred.shape[:-1]
+        weights = fitted_weights(weights, shape, y_pred.dtype, self.name)
+        self.record(y_true, y_pred, spread_weights(weights, shape))
+
+    def prepare(self, y_true: Any, y_pred: np.ndarray) -> np.ndarray:
+        """Return targets as the metric takes them; an axis of length 1 is added or dropped."""
+        y = np.asarray(y_true)
+        if y.dtype.kind not in "fiub":
+            raise TypeError(f"{self.name}: targets must be numbers. Got dtype {y.dtype}.")
+        sparse = self.sparse
+        if sparse is None:
+            sparse = y.shape != y_pred.shape
+        shape = y_pred.shape[:-1] if sparse else y_pred.shape
+        fitted = y
+        if y.ndim == len(shape) + 1 and y.shape[-1] == 1:
+            fitted = y[..., 0]
+        elif y.ndim == len(shape) - 1 and shape[-1] == 1:
+            fitted = y[..., None]
+        if fitted.shape != shape:
+            raise ShapeError(
+                f"{self.name}: targets do not fit the predictions. "
+                f"Got targets {y.shape}, predictions {y_pred.shape}. Make the targets {shape}."
+            )
+        return np.ascontiguousarray(fitted, dtype=np.int32 if sparse else y_pred.dtype)
+
+    def result(self) -> Any:
+        """Return the figure so far; 0 before the first value."""
+        total, count = self.state
+        return float(total / count) if count else 0.0
+
+    def reset_state(self) -> None:
+        """Start anew."""
+        self.state[...] = 0
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Add a batch and return the figure so far."""
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments from which :meth:`from_config` makes an equal metric."""
+        return {"name": self.name, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        """Return a new metric from what :meth:`get_config` gave."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+class Mean(Metric):
+    """The weighted mean of the values themselves.
+
+    Parameters
+    ----------
+    name, dtype
+        As every metric takes them.
+
+    Examples
+    --------
+    >>> mean = Mean()
+    >>> mean([1.0, 3.0], [1.0, 3.0])
+    2.5
+    """
+
+    dynamic = False
+
+    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        """Add values, one per sample or more; a sample's weight counts for all of its values."""
+        values = np.atleast_1d(floats(values, self.dtype))
+        weights = fitted_weights(sample_weight, values.shape, values.dtype, self.name)
+        self.add(values, spread_weights(weights, values.shape))
+
+    def add(self, values: np.ndarray, weights: np.ndarray | None) -> None:
+        """Add values with a weight for each."""
+        ops.mean_update(self.state, values, weights)
+
+    def record_values(self, values: Tensor, weights: Tensor | None = None) -> None:
+        """Add values as a loss counts them: weighted sum over the number of rows."""
+        ops.mean_update(self.state, values, weights, count_rows=True)
+
+    def __call__(self, values: Any, sample_weight: Any = None) -> Any:  # type: ignore[override]
+        """Add values and return the figure so far."""
+        self.update_state(values, sample_weight)
+        return self.result()
+
+
+class Sum(Mean):
+    """The weighted sum of the values themselves.
+
+    Parameters
+    ----------
+    name, dtype
+        As every metric takes them.
+
+    Examples
+    --------
+    >>> total = Sum()
+    >>> total([1.0, 3.0], [1.0, 3.0])
+    10.0
+    """
+
+    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+    def add(self, values: np.ndarray, weights: np.ndarray | None) -> None:
+        """Add values, each times its weight."""
+        ops.mean_update(self.state, values.ravel(), None if weights is None else weights.ravel())
+
+    def result(self) -> float:
+        """Return the sum so far."""
+        return float(self.state[0])
+
+
+def spread_weights(weights: np.ndarray | None, shape: tuple) -> np.ndarray | None:
+    """Return weights of the first axes for all rows of the shape."""
+    if weights is None:
+        return None
+    column = weights.reshape(weights.shape + (1,) * (len(shape) - weights.ndim))
+    return np.ascontiguousarray(np.broadcast_to(column, shape))
