@@ -26,6 +26,10 @@ from cnnlite.layers.pooling_global import (
 )
 from cnnlite.layers.preprocessing import Normalization, Rescaling
 from cnnlite.layers.preprocessing_random import RandomFlip, RandomTranslation
+from cnnlite.layers.rnn import RNN, StackedRNNCells
+from cnnlite.layers.rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
+from cnnlite.layers.rnn_layers import GRU, LSTM, SimpleRNN
+from cnnlite.layers.rnn_wrappers import Bidirectional, TimeDistributed
 from cnnlite.layers.symbolic import Input
 from cnnlite.layers.upsampling import UpSampling1D, UpSampling2D
 from cnnlite.serialization import serialize
@@ -46,6 +50,7 @@ __all__ = [
     "AveragePooling2D",
     "AvgPool1D",
     "AvgPool2D",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -62,6 +67,8 @@ __all__ = [
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GRU",
+    "GRUCell",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAvgPool1D",
@@ -71,12 +78,15 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "Input",
+    "LSTM",
+    "LSTMCell",
     "Layer",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPooling1D",
     "MaxPooling2D",
     "Normalization",
+    "RNN",
     "RandomFlip",
     "RandomTranslation",
     "ReLU",
@@ -85,7 +95,11 @@ __all__ = [
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
+    "StackedRNNCells",
+    "TimeDistributed",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",

@@ -33,9 +33,10 @@ def spread(*shape: int) -> np.ndarray:
 
 def check(layer: layers.Layer, *inputs: np.ndarray, training: bool = False) -> None:
     """Check the gradients of all weights and inputs of ``sum(r * layer(inputs))``."""
-    xs: Any = list(inputs) if layer.several_inputs else inputs[0]
-    shapes = [x.shape for x in inputs]
-    layer.ensure_built(shapes if layer.several_inputs else shapes[0])
+    listed = layer.several_inputs or len(inputs) > 1
+    xs: Any = list(inputs) if listed else inputs[0]
+    shapes: Any = [x.shape for x in inputs] if listed else inputs[0].shape
+    layer.ensure_built(shapes)
     for weight in layer.weights:  # biases start at 0: move them, away from symmetry
         weight.assign(
             weight.numpy() + 0.1 * np.cos(np.arange(weight.value.size) + 1).reshape(weight.shape)
@@ -44,20 +45,23 @@ def check(layer: layers.Layer, *inputs: np.ndarray, training: bool = False) -> N
     clock.step = 3
     r = np.random.default_rng(1)
 
-    def run() -> tuple[np.ndarray, Context]:
+    def run() -> tuple[list[np.ndarray], Context]:
         ctx = Context(StepState(clock), node=2)
-        return layer.call(xs, ctx=ctx, training=training), ctx
+        y = layer.call(xs, ctx=ctx, training=training)
+        return y if isinstance(y, list) else [y], ctx
 
-    y, ctx = run()
-    assert y.dtype == np.float64
-    assert y.shape == layer.compute_output_shape(shapes if layer.several_inputs else shapes[0])
-    weights_of_sum = r.normal(size=y.shape)
+    ys, ctx = run()
+    promised = layer.compute_output_shape(shapes)
+    assert [y.shape for y in ys] == (promised if isinstance(promised, list) else [promised])
+    assert all(y.dtype == np.float64 for y in ys)
+    weights_of_sum = [r.normal(size=y.shape) for y in ys]
 
     def value() -> float:
-        return float((run()[0] * weights_of_sum).sum())
+        return float(sum((y * w).sum() for y, w in zip(run()[0], weights_of_sum, strict=True)))
 
-    dx = layer.backward(weights_of_sum.copy(), ctx=ctx)
-    for i, (x, d) in enumerate(zip(inputs, dx if layer.several_inputs else [dx], strict=True)):
+    dys = [w.copy() for w in weights_of_sum]
+    dx = layer.backward(dys if isinstance(promised, list) else dys[0], ctx=ctx)
+    for i, (x, d) in enumerate(zip(inputs, dx if listed else [dx], strict=True)):
         assert_gradient(d, central_difference(value, x), f"input {i}")
     for weight in layer.trainable_weights:
         gradient = ctx.step.gradients([weight])[0]
@@ -73,6 +77,65 @@ def f64(cls: type, *args: Any, **kwargs: Any) -> Any:
 class Maker:
     def __init__(self, make: Callable[[], Any], text: str) -> None:
         self.make, self.text = make, text
+
+
+def _recurrent() -> list[tuple[Any, ...]]:
+    """Return recurrent layers of every option that changes the arithmetic."""
+    x, h = (3, 4, 2), (3, 3)
+    found: list[tuple[Any, ...]] = []
+    for cls, cell, states in (
+        (layers.SimpleRNN, layers.SimpleRNNCell, 1),
+        (layers.LSTM, layers.LSTMCell, 2),
+        (layers.GRU, layers.GRUCell, 1),
+    ):
+        found += [
+            (f64(cls, 3), x),
+            (f64(cls, 3, return_sequences=True, return_state=True), x, *[h] * states),
+            (f64(cls, 3, use_bias=False, go_backwards=True), x),
+            (f64(cls, 3, activation="sigmoid", return_sequences=True), x),
+            (f64(cell, 3), (3, 2), *[h] * states),
+            (f64(layers.RNN, cell(3, dtype="float64"), return_state=True), x, *[h] * states),
+            (f64(layers.Bidirectional, cls(3, dtype="float64", return_sequences=True)), x),
+        ]
+        if cls is not layers.SimpleRNN:
+            found.append((f64(cls, 3, recurrent_activation="hard_sigmoid"), x))
+    stack = [layers.LSTMCell(3, dtype="float64"), layers.GRUCell(2, dtype="float64")]
+    both = layers.LSTM(3, dtype="float64", return_state=True)
+    found += [
+        (f64(layers.GRU, 3, reset_after=False, return_sequences=True), x),
+        (f64(layers.GRU, 3, recurrent_activation="tanh"), x),
+        (f64(layers.GRU, 3, reset_after=False, use_bias=False), x),
+        (f64(layers.StackedRNNCells, stack), (3, 2), h, h, (3, 2)),
+        (f64(layers.RNN, stack, return_sequences=True, go_backwards=True), x),
+        *(
+            (f64(layers.Bidirectional, layers.GRU(3, dtype="float64"), merge_mode=mode), x)
+            for mode in ("sum", "mul", "ave", None)
+        ),
+        (f64(layers.Bidirectional, both), x, *[h] * 4),
+        (f64(layers.TimeDistributed, layers.Dense(3, dtype="float64")), x),
+    ]
+    return found
+
+
+@pytest.mark.parametrize("recurrent", [0.0, 0.3])
+@pytest.mark.parametrize(
+    "make",
+    [
+        layers.SimpleRNN,
+        layers.LSTM,
+        layers.GRU,
+        lambda units, **kw: layers.GRU(units, reset_after=False, **kw),
+        lambda units, dtype, **kw: layers.RNN(
+            [layers.LSTMCell(units, dtype=dtype, **kw), layers.GRUCell(2, dtype=dtype, **kw)],
+            dtype=dtype,
+        ),
+    ],
+    ids=["SimpleRNN", "LSTM", "GRU", "GRU before", "stacked"],
+)
+def test_recurrent_dropout_in_training(make: Any, recurrent: float):
+    """With the draws fixed, the masks are constants of a whole sequence."""
+    layer = make(3, dtype="float64", dropout=0.3, recurrent_dropout=recurrent)
+    check(layer, spread(3, 4, 2), training=True)
 
 
 IMAGE, STEPS = (2, 5, 6, 4), (2, 7, 4)
@@ -179,6 +242,7 @@ CASES = [
     (f64(layers.Concatenate, axis=1), (2, 3, 2, 1), (2, 1, 2, 1), (2, 2, 2, 1)),
     (f64(layers.Concatenate, axis=2), (2, 3, 2, 1), (2, 3, 1, 1)),
     (f64(layers.Concatenate, axis=-1), (2, 3, 2, 1), (2, 3, 2, 4)),
+    *_recurrent(),
 ]
 
 

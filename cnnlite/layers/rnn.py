@@ -1,0 +1,400 @@
+"""Recurrent layers of any cell, and stacks of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from cnnlite import ops
+from cnnlite.errors import ShapeError
+from cnnlite.layers.base import Layer
+from cnnlite.layers.context import Context
+from cnnlite.ops.core import Tensor
+
+
+def flat_sizes(state_size: Any, where: str) -> list[int]:
+    """Return a cell's state_size, an int or nested lists of them, as one list."""
+    if isinstance(state_size, int) and not isinstance(state_size, bool):
+        return [state_size]
+    if not isinstance(state_size, list | tuple):
+        raise TypeError(
+            f"{where}: a cell needs state_size, an integer or a list of them. Got {state_size!r}."
+        )
+    return [n for size in state_size for n in flat_sizes(size, where)]
+
+
+def cut_steps(x: Tensor) -> list[Tensor]:
+    """Cut (N, T, ...) into T arrays (N, ...)."""
+    n, t = x.shape[:2]
+    pieces = ops.split(x, [1] * t, axis=1) if t else []
+    return [ops.reshape(piece, (n, *x.shape[2:])) for piece in pieces]
+
+
+def join_steps(steps: Sequence[Tensor]) -> Tensor:
+    """Join T arrays (N, ...) into (N, T, ...)."""
+    rows = [ops.reshape(s, (s.shape[0], 1, *s.shape[1:])) for s in steps]
+    return ops.concatenate(rows, axis=1)
+
+
+def select(use: Any, new: Tensor, old: Tensor | None) -> Tensor:
+    """Return new where a step counts, else old (None: 0).  ``use``: a mask and its opposite."""
+    kept = ops.where(use[0], new, 0.0)
+    return kept if old is None else ops.add(kept, ops.where(use[1], old, 0.0))
+
+
+def total(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """Return a + b, where None is 0."""
+    return b if a is None else a if b is None else ops.add(a, b)
+
+
+class RNN(Layer):
+    """Apply a cell to every step of a sequence, (N, T, ...).
+
+    A cell is a layer with ``state_size``, an integer or a list of them.  Its ``call``
+    takes ``[x, *states]``, x being (N, ...), and returns ``[output, *new_states]``;
+    its ``backward`` takes the gradients of these (None for 0) and returns those of
+    ``[x, *states]``.  See :class:`SimpleRNNCell`.
+
+    Parameters
+    ----------
+    cell : Layer or list of layers
+        A list is stacked: :class:`StackedRNNCells`.
+    return_sequences : bool
+        Return the outputs of all steps (N, T, units), else the last, (N, units).
+    return_state : bool
+        Return a list: the output, then the final state, all parts in one row.
+    go_backwards : bool
+        From the last step to the first; outputs come in this order.
+    stateful : bool
+        Start each batch from the final state of the one before; :meth:`reset_state`
+        forgets it.  The batch's size must be fixed.
+    unroll : bool
+        Accepted for Keras's sake; it changes nothing.
+    zero_output_for_mask : bool
+        At a masked step return 0 instead of the output of the step before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnlite import layers
+    >>> layer = layers.RNN(layers.SimpleRNNCell(4), return_sequences=True)
+    >>> layer(np.ones((2, 3, 5), "float32")).shape
+    (2, 3, 4)
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(cell, list | tuple):
+            cell = StackedRNNCells(cell, dtype=self.dtype)
+        if not isinstance(cell, Layer):
+            raise TypeError(f"{self.name}: cell must be a layer. Got {cell!r}.")
+        self.cell = cell
+        self.sizes = flat_sizes(getattr(cell, "state_size", None), self.name)
+        self.return_sequences = bool(return_sequences)
+        self.return_state = bool(return_state)
+        self.go_backwards = bool(go_backwards)
+        self.stateful = bool(stateful)
+        self.unroll = bool(unroll)
+        self.zero_output_for_mask = bool(zero_output_for_mask)
+        self.states: list[Any] = []
+
+    @property
+    def state_size(self) -> Any:
+        """The cell's."""
+        return self.cell.state_size  # type: ignore[attr-defined]
+
+    @property
+    def output_size(self) -> int:
+        """Units of the output: the cell's ``output_size``, or else its first state's."""
+        return getattr(self.cell, "output_size", None) or self.sizes[0]
+
+    # -- calling
+
+    def __call__(  # type: ignore[override]
+        self,
+        x: Any,
+        initial_state: Any = None,
+        mask: Any = None,
+        training: bool | None = None,
+    ) -> Any:
+        """Call on a sequence, or on ``[sequence, *initial_state]``."""
+        if initial_state is not None:
+            many = isinstance(initial_state, list | tuple)
+            x = [x, *(initial_state if many else [initial_state])]
+        return super().__call__(x, training=training, mask=mask)
+
+    def build(self, input_shape: Any) -> None:
+        shape = self._check(input_shape)
+        self.cell.ensure_built((shape[0], *shape[2:]))
+        if not self.stateful:
+            return
+        if shape[0] is None:
+            raise ValueError(
+                f"{self.name}: a stateful layer needs a fixed batch size. Got shape {shape}. "
+                "Write Input(..., batch_size=n)."
+            )
+        self.states = [
+            self.add_weight((shape[0], size), "zeros", trainable=False, name=f"state_{k}")
+            for k, size in enumerate(self.sizes)
+        ]
+
+    def _check(self, input_shape: Any) -> Any:
+        several = isinstance(input_shape, list)
+        shape = input_shape[0] if several else input_shape
+        given = input_shape[1:] if several else []
+        if len(shape) < 3 or None in shape[2:]:
+            raise ShapeError(
+                f"{self.name}: {type(self).__name__} needs (batch, steps, features). "
+                f"Got shape {tuple(shape)}."
+            )
+        if several and [s[1:] for s in given] != [(size,) for size in self.sizes]:
+            raise ShapeError(
+                f"{self.name}: the initial state does not fit. Got shapes {given}. "
+                f"Make them {[(shape[0], size) for size in self.sizes]}."
+            )
+        if self.states and shape[0] != self.states[0].shape[0]:
+            raise ShapeError(
+                f"{self.name}: stateful, built for a batch of {self.states[0].shape[0]}. "
+                f"Got shape {tuple(shape)}."
+            )
+        return shape
+
+    def reset_state(self) -> None:
+        """Set a stateful layer's state to 0."""
+        for state in self.states:
+            state.assign(state.value * 0)
+
+    reset_states = reset_state
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shape = self._check(input_shape)
+        steps = (shape[1],) if self.return_sequences else ()
+        output = (shape[0], *steps, self.output_size)
+        if not self.return_state:
+            return output
+        return [output, *((shape[0], size) for size in self.sizes)]
+
+    def compute_mask(self, x: Any, mask: Any, *, ctx: Context) -> Any:
+        mask = self._own_mask(mask) if self.return_sequences else None
+        return [mask, *(None for _ in self.sizes)] if self.return_state else mask
+
+    def _own_mask(self, mask: Any) -> Any:
+        """Return the sequence's mask, not those of an initial state."""
+        return mask[0] if isinstance(mask, list) else mask
+
+    def multiply_adds(self, input_shape: Any) -> int:
+        shape = self._check(input_shape)
+        return (shape[1] or 1) * self.cell.multiply_adds((shape[0], *shape[2:]))
+
+    def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Any:
+        x, *given = x if isinstance(x, list) else [x]
+        self._check([x.shape, *(s.shape for s in given)] if given else x.shape)
+        start = given or list(self.states)
+        output, states, kept = self.run(x, start, self._own_mask(mask), ctx, training)
+        for parameter, state in zip(self.states, states, strict=True) if self.states else ():
+            ops.concatenate([state], axis=0, out=parameter)  # a copy
+        ctx.save(x.shape, len(given), kept)
+        return [output, *states] if self.return_state else output
+
+    def backward(self, dy: Any, *, ctx: Context) -> Any:
+        x_shape, given, kept = ctx.saved
+        output, *states = dy if self.return_state else [dy, *(None for _ in self.sizes)]
+        dx, d_states = self.run_back(x_shape, output, states, kept, ctx)
+        return [dx, *d_states] if given else dx
+
+    # -- the loop over steps; the layers of known cells have operations for it instead
+
+    def run(
+        self, x: Tensor, start: list[Any], mask: Any, ctx: Context, training: bool
+    ) -> tuple[Tensor, list[Tensor], Any]:
+        """Return the output, the final state, and what :meth:`run_back` needs."""
+        n, count = x.shape[:2]
+        # Values that are added to 0 are copies: a stateful layer overwrites its own.
+        zeros = [ops.full((n, size), 0.0, self.dtype) for size in self.sizes]
+        states = [ops.add(a, z) for a, z in zip(start, zeros, strict=True)] if start else zeros
+        nothing = ops.full((n, self.output_size), 0.0, self.dtype)
+        used = self._used(mask)
+        steps = cut_steps(x)
+        constants: dict[str, Any] = {}
+        if steps and hasattr(self.cell, "dropout_masks"):
+            masks = self.cell.dropout_masks(n, x.shape[-1], ctx, training)
+            constants = {"masks": masks}
+        outputs, children, shown = [], [], nothing
+        for t in reversed(range(count)) if self.go_backwards else range(count):
+            child = ctx.child(self.cell)
+            output, *new = child.call([steps[t], *states], training=training, **constants)
+            if used is not None:
+                output = select(used[t], output, None if self.zero_output_for_mask else shown)
+                new = [select(used[t], a, b) for a, b in zip(new, states, strict=True)]
+            states, shown = new, output
+            outputs.append(output)
+            children.append(child)
+        kept = (children, used)
+        if not self.return_sequences:
+            return shown, states, kept
+        empty = (n, 0, self.output_size)
+        y = join_steps(outputs) if outputs else ops.full(empty, 0.0, self.dtype)
+        return y, states, kept
+
+    def _used(self, mask: Any) -> list[Any] | None:
+        """Return for each step the mask (N, 1) and its opposite."""
+        if mask is None or mask.shape[1] == 0:
+            return None
+        columns = ops.split(ops.cast(mask, self.dtype), [1] * mask.shape[1], axis=1)
+        return [(ops.not_equal(m, 0.0), ops.not_equal(m, 1.0)) for m in columns]
+
+    def run_back(
+        self, x_shape: Any, dy: Any, d_states: list[Any], kept: Any, ctx: Context
+    ) -> tuple[Tensor | None, list[Tensor]]:
+        """Return the gradients of the sequence and of the initial state."""
+        children, used = kept
+        n, count = x_shape[:2]
+        for weight in () if count else self.cell.trainable_weights:  # no step writes them
+            ops.full(weight.shape, 0.0, weight.dtype, out=ctx.grad(weight))
+        d_outputs: list[Any] = [None] * count
+        if dy is not None and count:
+            if self.return_sequences:
+                d_outputs = list(cut_steps(dy))
+            else:
+                d_outputs[-1] = dy
+        dxs: list[Any] = []
+        shown = None  # what the output of an earlier step is given
+        for s in reversed(range(count)):
+            t = count - 1 - s if self.go_backwards else s
+            d_output = total(d_outputs[s], shown)
+            shown = None
+            passed: list[Any] = [None] * len(d_states)
+            if used is not None:
+                use, unused = used[t]
+                if d_output is not None:
+                    if not self.zero_output_for_mask:
+                        shown = ops.where(unused, d_output, 0.0)
+                    d_output = ops.where(use, d_output, 0.0)
+                passed = [None if d is None else ops.where(unused, d, 0.0) for d in d_states]
+                d_states = [None if d is None else ops.where(use, d, 0.0) for d in d_states]
+            dx, *d_states = children[s].backward([d_output, *d_states])
+            d_states = [total(a, b) for a, b in zip(d_states, passed, strict=True)]
+            dxs.append((t, dx))
+        d_states = [
+            ops.full((n, size), 0.0, self.dtype) if d is None else d
+            for d, size in zip(d_states, self.sizes, strict=True)
+        ]
+        if not ctx.needs_dx:
+            return None, d_states
+        ordered = [dx for _, dx in sorted(dxs, key=lambda pair: pair[0])]
+        dx = join_steps(ordered) if ordered else ops.full(x_shape, 0.0, self.dtype)
+        return dx, d_states
+
+
+class StackedRNNCells(Layer):
+    """Several cells as one: each takes the output of the one before it.
+
+    Parameters
+    ----------
+    cells : list of cells
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnlite import layers
+    >>> cells = layers.StackedRNNCells([layers.LSTMCell(4), layers.GRUCell(3)])
+    >>> cells.state_size, layers.RNN(cells)(np.ones((1, 2, 5), "float32")).shape
+    ([[4, 4], 3], (1, 3))
+    """
+
+    several_inputs = True
+
+    def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(cells, list | tuple) or not cells:
+            raise ValueError(f"{self.name}: cells must be a list of cells. Got {cells!r}.")
+        self.cells = list(cells)
+        for cell in self.cells:
+            if not isinstance(cell, Layer):
+                raise TypeError(f"{self.name}: a cell must be a layer. Got {cell!r}.")
+            flat_sizes(getattr(cell, "state_size", None), self.name)
+
+    @property
+    def state_size(self) -> list[Any]:
+        """The cells' sizes, in a list."""
+        return [cell.state_size for cell in self.cells]  # type: ignore[attr-defined]
+
+    @property
+    def output_size(self) -> int:
+        """That of the last cell."""
+        return self._output_size(self.cells[-1])
+
+    def _output_size(self, cell: Any) -> int:
+        return getattr(cell, "output_size", None) or flat_sizes(cell.state_size, self.name)[0]
+
+    def _features(self, features: int) -> list[int]:
+        """Return the features that each cell is given."""
+        return [features, *(self._output_size(cell) for cell in self.cells[:-1])]
+
+    def build(self, input_shape: Any) -> None:
+        shape = input_shape[0] if isinstance(input_shape, list) else input_shape
+        for cell, features in zip(self.cells, self._features(shape[-1]), strict=True):
+            cell.ensure_built((shape[0], features))
+
+    def dropout_masks(self, n: int, features: int, ctx: Context, training: bool) -> list[Any]:
+        """Return the masks of each cell that has them, else None."""
+        return [
+            cell.dropout_masks(n, size, ctx, training) if hasattr(cell, "dropout_masks") else None
+            for cell, size in zip(self.cells, self._features(features), strict=True)
+        ]
+
+    def _parts(self, values: list[Any]) -> list[list[Any]]:
+        """Cut the states of all cells into those of each."""
+        counts = [len(flat_sizes(cell.state_size, self.name)) for cell in self.cells]  # type: ignore[attr-defined]
+        places = [sum(counts[:k]) for k in range(len(counts) + 1)]
+        return [values[a:b] for a, b in pairwise(places)]
+
+    def call(  # type: ignore[override]
+        self, x: Any, *, ctx: Context, training: bool = False, masks: list[Any] | None = None
+    ) -> list[Tensor]:
+        step, *states = x
+        if masks is None:
+            masks = self.dropout_masks(step.shape[0], step.shape[-1], ctx, training)
+        children, found = [], []
+        for cell, own, mask in zip(self.cells, self._parts(states), masks, strict=True):
+            child = ctx.child(cell)
+            given = {} if mask is None else {"masks": mask}
+            step, *new = child.call([step, *own], training=training, **given)
+            children.append(child)
+            found += new
+        ctx.save(children)
+        return [step, *found]
+
+    def backward(self, dy: Any, *, ctx: Context) -> list[Any]:
+        (children,) = ctx.saved
+        d, *states = dy
+        found: list[Any] = []
+        for child, own in zip(reversed(children), reversed(self._parts(states)), strict=True):
+            d, *before = child.backward([d, *own])
+            found = [*before, *found]
+        return [d, *found]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shape = input_shape[0] if isinstance(input_shape, list) else input_shape
+        sizes = flat_sizes(self.state_size, self.name)
+        return [(shape[0], self.output_size), *((shape[0], size) for size in sizes)]
+
+    def multiply_adds(self, input_shape: Any) -> int:
+        shape = input_shape[0] if isinstance(input_shape, list) else input_shape
+        features = self._features(shape[-1])
+        return sum(
+            c.multiply_adds((shape[0], f)) for c, f in zip(self.cells, features, strict=True)
+        )
