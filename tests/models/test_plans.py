@@ -332,7 +332,7 @@ def test_a_step_allocates_no_large_array(monkeypatch: pytest.MonkeyPatch):
     y = np.repeat(LABELS, 35)
     data = model._dataset(x, y, None, "test")
     model._start_training()
-    order = model._order(len(data))
+    order = model._order(len(data), 0)
     model._train_step(data, order, len(data))
     peaks, growth = traced_step_peaks(lambda: model._train_step(data, order, len(data)), 50)
     assert max(peaks) < 64 * 1024
