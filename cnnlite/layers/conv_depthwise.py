@@ -44,6 +44,7 @@ class Depthwise(Convolution):
         return channels * self.depth_multiplier
 
     def channels(self, input_shape: Shape) -> int:
+        """Return the number of channels of the input, which must be the one built for."""
         spatial_sizes(input_shape, self.rank, self)  # checks the rank
         built_for = self.depthwise.shape[-2] if self.built else None
         return checked_channels(input_shape, self, built_for)

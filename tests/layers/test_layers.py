@@ -218,7 +218,7 @@ BAD_CONSTRUCTORS = [
     (lambda: layers.Dense("3"), "units.*'3'"),
     (lambda: layers.Dense(3, "swish"), "activation.*'swish'"),
     (lambda: layers.Dense(3, lambda x: x), "derivative.*backward"),
-    (lambda: layers.Dense(3, kernel_initializer="orthogonal"), "initializer.*'orthogonal'"),
+    (lambda: layers.Dense(3, kernel_initializer="diagonal"), "initializer.*'diagonal'"),
     (lambda: layers.Dense(3, dtype="float16"), "dtype.*'float16'"),
     (lambda: layers.Dense(3, name=3), "name.*3"),
     (lambda: layers.Conv2D(0, 3), "filters.*0"),
