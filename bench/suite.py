@@ -18,6 +18,7 @@ from bench.case import Case
 from bench.cases import BENCHMARKS
 from bench.goals import Goal
 from bench.products import Matmul
+from bench.sequences import SEQUENCES, Sequences
 from bench.windows import Conv2d, Pool2d
 
 Arrays = dict[str, np.ndarray]
@@ -167,6 +168,15 @@ def kernel_rows(cases: Sequence[Case]) -> list[Row]:
     return rows
 
 
+# -- recurrent networks
+
+
+def sequence_row(case: Sequences) -> Row:
+    """An LSTM; backward means the gradients of x, both kernels and the bias."""
+    work = {"kind": "lstm", "backward": case.backward}
+    return Row(case.name, work, case.data, [goals.best_peer(case.ratio)], flops=case.flops)
+
+
 # -- networks
 
 
@@ -208,6 +218,7 @@ NETWORK_ROWS = [
     _training("LeNet-5 N64 one batch", "lenet5", 64, images(64, (28, 28, 1)), 3, same_batch=True),
     _training("MLP 784-256-128-10 N64 Adam", "mlp", 64, images(64 * 64, (784,)), 4, **FLAT),
     _training("CNN 32-64-128-10 N128 Adam", "cnn", 128, images(128 * 4, (28, 28, 1)), 1.5),
+    _training("LSTM 128 28x28 N64 Adam", "lstm", 64, images(64 * 8, (28, 28)), 2, **FLAT),
     _training("toy 2-3-1 N32 SGD", "toy", 32, points(32 * 512), 5, **FLAT),
     Row(
         "predict LeNet-5 one image",
@@ -258,4 +269,9 @@ OVERHEAD_ROWS = [
     ),
 ]
 
-ROWS: list[Row] = [*kernel_rows(BENCHMARKS), *NETWORK_ROWS, *OVERHEAD_ROWS]
+ROWS: list[Row] = [
+    *kernel_rows(BENCHMARKS),
+    *map(sequence_row, SEQUENCES),
+    *NETWORK_ROWS,
+    *OVERHEAD_ROWS,
+]

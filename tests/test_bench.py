@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import cnnlite
 from bench import driver, goals, job, report, results
 from bench.cases import conv, pool
 from bench.contestants import CONTESTANTS, OURS, numpy_best, numpy_plain, ours
 from bench.driver import Measured, Options, Process, Team, WorkerError, environment, prepared
 from bench.products import Matmul
-from bench.suite import ROWS, Row, kernel_rows
+from bench.sequences import Sequences
+from bench.suite import ROWS, Row, kernel_rows, sequence_row
+from cnnlite import ops
 from cnnlite.kernels import reference
 from tests.comparison import NUMPY_ULPS, assert_within, leaves, right_outputs
 from tests.processes import output_of, run_python
@@ -104,6 +107,36 @@ def test_torch_computes_what_the_reference_does(name: str, tmp_path: Path):
                 check_outputs(cases, row, dict(found))
 
 
+SMALL_LSTM = sequence_row(Sequences(3, 4, 5, 6, True, 1))
+
+
+def check_lstm(found: dict[str, np.ndarray]) -> None:
+    """Compare with the operation in float64; the sums are short, so few roundings count."""
+    x, w, u, bias, dy = (a.astype(np.float64) for a in SMALL_LSTM.data().values())
+    with cnnlite.using_backend("reference"):
+        y, _, _, *saved = ops.lstm_forward(x, w, u, bias)
+        dx, dw, du, db, *_ = ops.lstm_backward(dy, x, w, u, *saved)
+    for name, right in {"y": y, "dx": dx, "dw": dw, "du": du, "db": db}.items():
+        np.testing.assert_allclose(found[name], right, atol=1e-5, err_msg=name)
+
+
+def test_our_lstm_computes_what_the_operation_does():
+    made = ours.prepare(SMALL_LSTM.work, SMALL_LSTM.data())
+    made.run()
+    made.run()
+    check_lstm(made.outputs())
+
+
+@pytest.mark.skipif(TORCH is None, reason="CNNLITE_BENCH_TORCH names no Python with PyTorch")
+def test_lstm_of_torch_computes_what_ours_does(tmp_path: Path):
+    with Team(1, Options(torch_python=TORCH, **QUICK)) as team:
+        with prepared(team, SMALL_LSTM, ["torch"]) as (ready, measured):
+            assert ready == ["torch"], measured["torch"].error
+            team.worker("torch").ask("outputs", file=str(tmp_path / "lstm.npz"))
+        with np.load(tmp_path / "lstm.npz") as found:
+            check_lstm(dict(found))
+
+
 def test_workers_of_other_interpreters_need_no_cnnlite():
     output_of(
         "import sys; from unittest.mock import MagicMock\n"
@@ -123,6 +156,9 @@ def test_workers_of_other_interpreters_need_no_cnnlite():
         ("conv 5x5 LeNet 2 forward", 30_720_000),
         ("conv 5x5 LeNet 2 forward+backward", 3 * 30_720_000),
         ("matmul 128^3", 2 * 128**3),
+        # 64 sequences, 28 steps, 4 gates of 128 units from 28 features and 128 units
+        ("LSTM N64 T28 F28 U128 forward", 2 * 64 * 28 * 512 * 156),
+        ("LSTM N64 T28 F28 U128 forward+backward", 3 * 2 * 64 * 28 * 512 * 156),
     ],
 )
 def test_flops(name: str, flops: int):

@@ -47,9 +47,10 @@ class Contestant:
 KERNELS = frozenset({"matmul", "conv2d", "maxpool2d"})
 WINDOWS = frozenset({"conv2d", "maxpool2d"})
 NETWORKS = frozenset({"train", "predict"})
+SEQUENCES = frozenset({"lstm"})
 
 CONTESTANTS = {
-    OURS: Contestant("ours", KERNELS | NETWORKS | {"eager", "plan", "import"}),
+    OURS: Contestant("ours", KERNELS | NETWORKS | SEQUENCES | {"eager", "plan", "import"}),
     "numpy": Contestant("numpy_plain", KERNELS | {"eager", "plan"}, spins=True),
     # OpenBLAS takes its Haswell kernels on CPUs that it does not know, at half the peak.
     "numpy-skylakex": Contestant(
@@ -60,7 +61,9 @@ CONTESTANTS = {
         spins=True,
     ),
     "numpy-best": Contestant("numpy_best", WINDOWS, spins=True),
-    "torch": Contestant("torch_eager", KERNELS | NETWORKS | {"eager", "import"}, needs_torch=True),
+    "torch": Contestant(
+        "torch_eager", KERNELS | NETWORKS | SEQUENCES | {"eager", "import"}, needs_torch=True
+    ),
     "torch-nhwc": Contestant(
         "torch_eager", WINDOWS | NETWORKS, {"channels_last": True}, needs_torch=True
     ),

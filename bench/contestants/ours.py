@@ -92,6 +92,29 @@ def _maxpool2d(work: dict[str, Any], arrays: Arrays) -> Job:
     return Job(run, outputs=lambda: {"y": y, "dx": dx})
 
 
+def _lstm(work: dict[str, Any], arrays: Arrays) -> Job:
+    """A plan of the operation: what a model runs, buffers placed once."""
+    backward = work["backward"]
+
+    def program(plan: Any) -> None:
+        x, kernel, recurrent, bias, dy = (
+            plan.input(name, a.shape, a.dtype) for name, a in arrays.items()
+        )
+        y, _, _, *saved = ops.lstm_forward(x, kernel, recurrent, bias, save=backward)
+        plan.output("y", y)
+        if backward:
+            found = ops.lstm_backward(dy, x, kernel, recurrent, *saved)
+            for name, gradient in zip(("dx", "dw", "du", "db"), found, strict=False):
+                plan.output(name, gradient)
+
+    plan = record(program)
+    plan.bind(aligned(np.zeros(plan.nbytes, np.uint8)))
+    for name, array in arrays.items():
+        plan.arrays[name][...] = array
+    names = ("y", "dx", "dw", "du", "db") if backward else ("y",)
+    return Job(plan.run, outputs=lambda: {name: plan.arrays[name] for name in names})
+
+
 def _in_turn(calls: list[Any]) -> Any:
     if len(calls) == 1:
         return calls[0]
@@ -128,6 +151,7 @@ PREPARE = {
     "matmul": _matmul,
     "conv2d": _conv2d,
     "maxpool2d": _maxpool2d,
+    "lstm": _lstm,
     "eager": _eager,
     "plan": _plan,
     "train": ours_networks.train,

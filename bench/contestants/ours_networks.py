@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.job import Job
 from cnnlite import Input, Sequential, applications, optimizers
-from cnnlite.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from cnnlite.layers import LSTM, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 
 
 def _mlp() -> Sequential:
@@ -48,11 +48,16 @@ def _toy() -> Sequential:
     return Sequential([Input((2,)), Dense(3, activation="sigmoid"), Dense(1, activation="sigmoid")])
 
 
+def _lstm() -> Sequential:
+    return Sequential([Input((28, 28)), LSTM(128), Dense(10, activation="softmax")])
+
+
 CLASSES = "sparse_categorical_crossentropy"
 NETWORKS: dict[str, tuple[Callable[[], Sequential], Callable[[], Any], str]] = {
     "lenet5": (applications.lenet5, lambda: optimizers.SGD(0.01, momentum=0.9), CLASSES),
     "mlp": (_mlp, optimizers.Adam, CLASSES),
     "cnn": (_cnn, optimizers.Adam, CLASSES),
+    "lstm": (_lstm, optimizers.Adam, CLASSES),
     "toy": (_toy, lambda: optimizers.SGD(0.1), "mean_squared_error"),
 }
 

@@ -40,6 +40,8 @@ def prepare(work: dict[str, Any], arrays: Arrays, channels_last: bool = False) -
         return _conv2d(work, arrays, channels_last)
     if kind == "maxpool2d":
         return _maxpool2d(work, arrays, channels_last)
+    if kind == "lstm":
+        return _lstm(work, arrays)
     tensors = {name: torch.from_numpy(a) for name, a in arrays.items()}
     return _matmul(work, tensors) if kind == "matmul" else _eager(tensors)
 
@@ -127,3 +129,35 @@ def _maxpool2d(work: dict[str, Any], arrays: Arrays, channels_last: bool) -> Job
         (latest["dx"],) = torch.autograd.grad(y, x, dy)
 
     return Job(run, outputs=lambda: {k: _from_image(t) for k, t in latest.items()})
+
+
+def _lstm(work: dict[str, Any], arrays: Arrays) -> Job:
+    """torch.nn.LSTM, whose order of gates is Keras's and whose second bias is 0."""
+    x, w, u, bias, dy = (torch.from_numpy(arrays[k]) for k in arrays)
+    layer = torch.nn.LSTM(w.shape[0], u.shape[0], batch_first=True)
+    with torch.no_grad():
+        layer.weight_ih_l0.copy_(w.T)
+        layer.weight_hh_l0.copy_(u.T)
+        layer.bias_ih_l0.copy_(bias)
+        layer.bias_hh_l0.zero_()
+    wanted = {"dx": x, "dw": layer.weight_ih_l0, "du": layer.weight_hh_l0, "db": layer.bias_ih_l0}
+    latest: dict[str, Any] = {}
+    if not work["backward"]:
+        layer.requires_grad_(False)
+        wanted = {}
+    for leaf in wanted.values():
+        leaf.requires_grad_()
+
+    def run() -> None:
+        latest["y"], _ = layer(x)
+        if wanted:
+            latest["gradients"] = torch.autograd.grad(latest["y"], tuple(wanted.values()), dy)
+
+    def outputs() -> Arrays:
+        found = dict(zip(wanted, latest.get("gradients", ()), strict=True))
+        out = {"y": latest["y"].detach().numpy()}
+        for name, g in found.items():
+            out[name] = (g.T if name in ("dw", "du") else g).contiguous().numpy()
+        return out
+
+    return Job(run if wanted else _without_gradients(run), outputs=outputs)

@@ -43,6 +43,16 @@ def _toy() -> nn.Module:
     return nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 1), nn.Sigmoid())
 
 
+class _Lstm(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(28, 128, batch_first=True)
+        self.dense = nn.Linear(128, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.dense(self.lstm(x)[0][:, -1])
+
+
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[Any], Any], Any]] = {
     "lenet5": (
         _lenet5,
@@ -51,6 +61,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[Any], Any], Any]] =
     ),
     "mlp": (_mlp, torch.optim.Adam, nn.functional.cross_entropy),
     "cnn": (_cnn, torch.optim.Adam, nn.functional.cross_entropy),
+    "lstm": (_Lstm, torch.optim.Adam, nn.functional.cross_entropy),
     "toy": (_toy, lambda p: torch.optim.SGD(p, lr=0.1), nn.functional.mse_loss),
 }
 

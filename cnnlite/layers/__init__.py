@@ -26,9 +26,10 @@ from cnnlite.layers.pooling_global import (
 )
 from cnnlite.layers.preprocessing import Normalization, Rescaling
 from cnnlite.layers.preprocessing_random import RandomFlip, RandomTranslation
-from cnnlite.layers.rnn import RNN, StackedRNNCells
+from cnnlite.layers.rnn import RNN
 from cnnlite.layers.rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
 from cnnlite.layers.rnn_layers import GRU, LSTM, SimpleRNN
+from cnnlite.layers.rnn_stacked import StackedRNNCells
 from cnnlite.layers.rnn_wrappers import Bidirectional, TimeDistributed
 from cnnlite.layers.symbolic import Input
 from cnnlite.layers.upsampling import UpSampling1D, UpSampling2D
