@@ -291,3 +291,27 @@ def test_a_model_of_sequences_of_any_length():
     for steps in (4, 9):
         x = np.ones((2, steps, 2), "float32")
         assert model.predict(x, verbose=0).shape == (2, 3)
+
+
+class _NotZero(layers.Layer):
+    """Makes the mask of the steps that hold anything but 0."""
+
+    def call(self, x, *, ctx, training=False, mask=None):
+        return x
+
+    def backward(self, dy, *, ctx):
+        return dy
+
+    def compute_mask(self, x, mask, *, ctx):
+        return ops.any_not_equal(x, 0.0)
+
+
+def test_a_model_s_mask_reaches_the_average_and_ends_there():
+    """Through Rescaling, which hands it on; the plan of a training step computes the same."""
+    model = cnnlite.Sequential(
+        [cnnlite.Input((3, 2)), _NotZero(), layers.Rescaling(2.0), layers.GlobalAveragePooling1D()]
+    )
+    x = np.array([[[1, 5], [3, 2], [0, 0]], [[0, 0], [0, 0], [4, 1]]], "float32")
+    assert model.predict(x, verbose=0).tolist() == [[4, 7], [8, 2]]
+    model.compile(loss="mean_squared_error")
+    assert model.evaluate(x, np.array([[4, 7], [8, 2]], "float32"), verbose=0) == 0
