@@ -31,6 +31,11 @@ class Head:
         Measured without and with the sample weights.
     label : str
         What precedes the metrics' names: the output's name and "_" if there are several.
+
+    Attributes
+    ----------
+    log_names : list of str
+        What the logs call each metric.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class Head:
     ) -> None:
         self.index, self.tensor, self.loss, self.weight = index, tensor, loss, weight
         self.unweighted, self.weighted, self.label = unweighted, weighted, label
+        self.log_names: list[str] = []
         self.mean = metrics.Mean(f"{label}loss")
         self._ctx: Context | None = None
         self._rows: tuple[int, ...] = ()
@@ -178,7 +184,29 @@ def make_heads(
         label = f"{name}_" if several else ""
         weight = _checked_weight(weights[i], name)
         heads.append(Head(i, tensor, found, weight, uncounted, weighed, label))
+    _name_metrics(heads)
     return heads
+
+
+def _name_metrics(heads: list[Head]) -> None:
+    """Give each metric its name in the logs: numbered where two would share one, as in Keras."""
+    taken: set[str] = set()
+
+    def free(name: str) -> str:
+        found, number = name, 0
+        while found in taken:
+            number += 1
+            found = f"{name}_{number}"
+        taken.add(found)
+        return found
+
+    for head in heads:
+        head.log_names = [free(f"{head.label}{m.name}") for m in head.unweighted]
+    for head in heads:
+        for metric in head.weighted:
+            plain = f"{head.label}{metric.name}"
+            weighted = f"{head.label}weighted_{metric.name}"
+            head.log_names.append(free(weighted if plain in taken else plain))
 
 
 def _checked_weight(value: Any, name: str) -> float:

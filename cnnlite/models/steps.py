@@ -233,10 +233,11 @@ class Steps:
             if self._penalty[1]:
                 total += self._penalty[0] / self._penalty[1]
             logs = {"loss": float(total)}
-            if len(heads) > 1:
+            if len(trained) > 1:
                 logs |= {head.mean.name: head.mean.result() for head in trained}
             for head in heads:
-                logs |= {f"{head.label}{m.name}": m.result() for m in head.metrics}
+                named = zip(head.log_names, head.metrics, strict=True)
+                logs |= {name: metric.result() for name, metric in named}
             return logs
 
     # -- plans
