@@ -92,7 +92,8 @@ class MonitorCallback(Callback):
         found: dict[str, str | None] = {}
         for head in self.model._all_heads("metrics"):
             found[head.mean.name] = "down"
-            found |= {f"{head.label}{m.name}": _direction(m) for m in head.metrics}
+            named = zip(head.log_names, head.metrics, strict=True)
+            found |= {name: _direction(metric) for name, metric in named}
         return found
 
     def value_in(self, logs: dict[str, Any] | None, what: str) -> float | None:

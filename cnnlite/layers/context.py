@@ -168,6 +168,11 @@ class Context:
         made._draws = self._draws
         return made
 
+    @property
+    def penalized(self) -> bool:
+        """Whether a penalty on the output counts, so that it has a gradient in any case."""
+        return self._activity is not None
+
     def call(self, x: Any, *, training: bool = False, mask: Any = None, **arguments: Any) -> Any:
         """Run the layer's ``call``, and count the penalty on its output."""
         layer = self._own_layer()

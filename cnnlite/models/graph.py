@@ -69,6 +69,17 @@ class Graph:
                 found.add(id(node))
         return found
 
+    def leading_to(self, outputs: Sequence[SymbolicTensor]) -> list[Layer]:
+        """Return the layers that a loss on some outputs, or a penalty on activity, depends on."""
+        wanted = {id(t) for t in outputs}
+        found: list[Layer] = []
+        for node in reversed(self.nodes):
+            penalized = node.layer.activity_regularizer is not None
+            if penalized or any(id(t) in wanted for t in node.outputs):
+                wanted |= {id(t) for t in node.inputs}
+                found.append(node.layer)
+        return found
+
     def forward(
         self,
         inputs: Sequence[Tensor],
@@ -125,7 +136,8 @@ class Graph:
                 add(tensor, d)
         for node, ctx in zip(reversed(self.nodes), reversed(contexts), strict=True):
             found = [gradients.pop(id(t), None) for t in node.outputs]
-            if id(node) not in learning or all(d is None for d in found):
+            unused = all(d is None for d in found) and not ctx.penalized
+            if id(node) not in learning or unused:
                 continue
             dx = ctx.backward(found if node.several else found[0])
             if ctx.needs_dx:

@@ -10,6 +10,7 @@ import numpy as np
 from cnnlite import losses, metrics, ops
 from cnnlite.layers.context import Context, StepState
 from cnnlite.layers.symbolic import SymbolicTensor
+from cnnlite.metrics import Metric
 from cnnlite.models.structure import by_name
 from cnnlite.ops.core import Tensor
 
@@ -59,7 +60,7 @@ class Head:
             metric.build(tensor.shape)
 
     @property
-    def metrics(self) -> list[metrics.Metric]:
+    def metrics(self) -> list[Metric]:
         return [*self.unweighted, *self.weighted]
 
     @property

@@ -70,7 +70,9 @@ def _weight_tensors(model: Model) -> dict[str, np.ndarray]:
 def _slot_tensors(model: Model) -> dict[str, np.ndarray]:
     """Return the optimizer's slots; none if other weights train now, as they start anew then."""
     assert model.optimizer is not None
-    trained = model.trainable_weights if model.built else []
+    if not model.built or not model.optimizer.weights:
+        return {}
+    trained = model._trained_weights()
     if [id(w) for w in trained] != [id(w) for w in model.optimizer.weights]:
         return {}
     slots = model.optimizer.slots.items()
@@ -241,7 +243,7 @@ def _counter(value: Any, limit: int) -> int:
 
 def _restore_slots(model: Model, tensors: dict[str, np.ndarray]) -> None:
     assert model.optimizer is not None
-    model.optimizer.build(model.trainable_weights)
+    model.optimizer.build(model._trained_weights())
     expected = set()
     for slot, arrays in model.optimizer.slots.items():
         for i, parameter in enumerate(arrays):

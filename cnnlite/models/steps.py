@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from cnnlite import losses, metrics, ops, optimizers, regularizers
 from cnnlite.callbacks import History
+from cnnlite.errors import CnnliteWarning
 from cnnlite.kernels.registry import get_backend
 from cnnlite.layers.context import Clock, StepState
 from cnnlite.models.arena import Arena
@@ -80,7 +82,9 @@ class Steps:
             (or a list) for each.  ``"accuracy"`` is resolved from the shapes.
         run_eagerly : bool
             Compute every step anew, operation by operation, without a plan: for
-            debugging a layer of one's own.
+            debugging a layer of one's own.  The bits are the same, but for softmax
+            before a cross-entropy of probabilities: their gradients are one operation
+            in a plan.
         steps_per_execution, jit_compile, auto_scale_loss
             Taken for Keras's sake; a step costs microseconds, nothing is compiled and
             nothing scaled, so they change nothing.
@@ -192,9 +196,10 @@ class Steps:
 
     @property
     def metrics(self) -> list[metrics.Metric]:
-        """The loss of each output if there are several, then the metrics."""
+        """The loss of each output if several have one, then the metrics."""
         heads = self._all_heads("metrics")
-        means = [head.mean for head in heads if head.loss is not None] if len(heads) > 1 else []
+        means = [head.mean for head in heads if head.loss is not None]
+        means = means if len(means) > 1 else []
         return [*means, *(metric for head in heads for metric in head.metrics)]
 
     @property
@@ -289,7 +294,8 @@ class Steps:
             self.graph.backward(dys, made.contexts)
             for weight, regularizer in self._regularized():
                 regularizer.backward(weight, out=state.gradient(weight))
-            self.optimizer.apply(state.gradients(self.optimizer.weights))
+            if self.optimizer.weights:
+                self.optimizer.apply(state.gradients(self.optimizer.weights))
 
         return self._plan("train", data, size, program)
 
@@ -310,12 +316,23 @@ class Steps:
 
     # -- one batch
 
+    def _trained_weights(self) -> list[Parameter]:
+        """Return the trainable weights that a loss or a penalty depends on."""
+        ends = [head.tensor for head in self._all_heads("fit") if head.loss is not None]
+        leading = self.graph.leading_to(ends)
+        reached = {id(w) for layer in leading for w in layer.trainable_weights}
+        reached |= {id(w) for w, _ in self._regularized()}
+        return [w for w in self.trainable_weights if id(w) in reached]
+
     def _start_training(self) -> None:
         assert self.optimizer is not None
-        weights = self.trainable_weights
+        weights = self._trained_weights()
+        left = [w.name for w in self.trainable_weights if id(w) not in {id(t) for t in weights}]
+        if left or not weights:
+            what = f"no loss depends on {', '.join(left)}, left as they are"
+            nothing = "no weight is trainable, so training changes nothing"
+            warnings.warn(f"{self.name}: {what if left else nothing}.", CnnliteWarning, 4)
         if [id(w) for w in weights] != [id(w) for w in self.optimizer.weights]:
-            if not weights:
-                raise ValueError(f"{self.name}: there is nothing to train: no trainable weight.")
             self._arena.clear()
         self.optimizer.build(weights)
 
