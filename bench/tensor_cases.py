@@ -7,7 +7,10 @@ from itertools import permutations, product
 from bench.case import Case
 from bench.tensors import BatchMatmul, Binary, Convert, Lookup, Masked, Reduce, Transpose
 
-FUNCTIONS = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "greater_equal")
+FUNCTIONS = (
+    *("add", "subtract", "multiply", "divide", "maximum", "minimum"),
+    *("greater_equal", "divide_by_root"),
+)
 SIZES = (0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 67, 130)
 BROADCASTS = [
     ((3, 5), (5,)),  # a vector to every row
@@ -119,7 +122,7 @@ def _other_edges() -> list[Case]:
     for to, value, size in product(types, (3.0, 0.0), (0, 1, 5, 33)):
         cases.append(Convert(operation="fill", to=to, value=value, shape=(size,)))
     for source, value, shape in product(
-        ("float", "int32"), (0.0, 1.0), ((0, 2), (7, 1), (9, 2), (5, 0), (3, 20))
+        ("float", "int32", "uint8"), (0.0, 1.0), ((0, 2), (7, 1), (9, 2), (5, 0), (3, 20))
     ):
         cases.append(Convert(operation="differs", source=source, value=value, shape=shape))
     return cases

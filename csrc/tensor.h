@@ -30,7 +30,8 @@ enum cnn_operator {
     CNN_DIVIDE,
     CNN_MAXIMUM,
     CNN_MINIMUM,
-    CNN_GREATER_EQUAL
+    CNN_GREATER_EQUAL,
+    CNN_DIVIDE_BY_ROOT
 };
 enum cnn_logic { CNN_AND, CNN_OR };
 
@@ -46,11 +47,10 @@ struct cnn_broadcast {
     float value;  /* where: for the elements that the mask hides */
 };
 
-/* transpose.  Where y's last axis is contiguous in x too (row_bytes > 0) the
- * walk is over the elements, with a for x, and a tile is CNN_TENSOR_TILE of
- * them.  Else it is over blocks of CNN_TRANSPOSE_BLOCK indices of the last axis
- * and of the axis `fast` that is contiguous in x, with a for x and b for y, and
- * a tile is blocks_per_tile of them. */
+/* transpose.  Where y's last axis is contiguous in x too (rows) the walk is over the elements,
+ * with a for x, and a tile is CNN_TENSOR_TILE of them.  Else it is over blocks of
+ * CNN_TRANSPOSE_BLOCK indices of the last axis and of the axis `fast` that is contiguous in x,
+ * with a for x and b for y, and a tile is blocks_per_tile of them. */
 struct cnn_transpose {
     void *y;
     const void *x;

@@ -27,6 +27,10 @@ def quotient(a, b):
     return math.nan if a == 0 else math.copysign(math.inf, a) * math.copysign(1, b)
 
 
+def root(a):
+    return math.sqrt(a) if a >= 0 else math.nan
+
+
 def binary(y, a, b, *, function):
     for i in np.ndindex(y.shape):
         p, q = float(repeated(a, y.shape, i)), float(repeated(b, y.shape, i))
@@ -37,6 +41,7 @@ def binary(y, a, b, *, function):
             "divide": quotient,
             "maximum": larger,
             "minimum": lambda p, q: -larger(-p, -q),
+            "divide_by_root": lambda p, q: quotient(p, q if math.isnan(q) else root(q)),
             "greater_equal": lambda p, q: (
                 math.nan if math.isnan(p) or math.isnan(q) else float(p >= q)
             ),

@@ -1,6 +1,7 @@
 """Layers: bookkeeping and the chain rule, each with its derivative beside it."""
 
 from cnnlite.layers.activation import Activation, ReLU, Softmax
+from cnnlite.layers.attention import AdditiveAttention, Attention
 from cnnlite.layers.base import Layer
 from cnnlite.layers.configuration import deserialize
 from cnnlite.layers.conv import Conv1D, Conv2D
@@ -8,9 +9,13 @@ from cnnlite.layers.conv_depthwise import DepthwiseConv1D, DepthwiseConv2D
 from cnnlite.layers.conv_separable import SeparableConv1D, SeparableConv2D
 from cnnlite.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from cnnlite.layers.dense import Dense
+from cnnlite.layers.dot import Dot
 from cnnlite.layers.dropout import Dropout
+from cnnlite.layers.embedding import Embedding
 from cnnlite.layers.flatten import Flatten
-from cnnlite.layers.merge import Add, Concatenate
+from cnnlite.layers.masking import ActivityRegularization, Masking
+from cnnlite.layers.merge import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from cnnlite.layers.multi_head_attention import MultiHeadAttention
 from cnnlite.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
 from cnnlite.layers.pooling import (
     AveragePooling1D,
@@ -26,6 +31,7 @@ from cnnlite.layers.pooling_global import (
 )
 from cnnlite.layers.preprocessing import Normalization, Rescaling
 from cnnlite.layers.preprocessing_random import RandomFlip, RandomTranslation
+from cnnlite.layers.reshaping import Permute, RepeatVector, Reshape
 from cnnlite.layers.rnn import RNN
 from cnnlite.layers.rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
 from cnnlite.layers.rnn_layers import GRU, LSTM, SimpleRNN
@@ -46,7 +52,11 @@ SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2
 
 __all__ = [
     "Activation",
+    "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
+    "Attention",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AvgPool1D",
@@ -66,7 +76,9 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GRU",
     "GRUCell",
@@ -82,16 +94,24 @@ __all__ = [
     "LSTM",
     "LSTMCell",
     "Layer",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "MultiHeadAttention",
+    "Multiply",
     "Normalization",
+    "Permute",
     "RNN",
     "RandomFlip",
     "RandomTranslation",
     "ReLU",
+    "RepeatVector",
     "Rescaling",
+    "Reshape",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
@@ -100,6 +120,7 @@ __all__ = [
     "SimpleRNNCell",
     "Softmax",
     "StackedRNNCells",
+    "Subtract",
     "TimeDistributed",
     "UpSampling1D",
     "UpSampling2D",

@@ -30,6 +30,7 @@ class Configurable:
     activity_regularizer: Any
     _trainable: bool
     _keywords: tuple[str, ...] = ()
+    unsaved: tuple[str, ...] = ()  # arguments that are no configuration: starting values
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls)
@@ -62,7 +63,7 @@ class Configurable:
         names = dict.fromkeys([*_arguments(cls), *self._keywords])
         config: dict[str, Any] = {}
         for name in names:
-            if name in _COMMON:
+            if name in _COMMON or name in self.unsaved:
                 continue
             if not hasattr(self, name):
                 raise NotImplementedError(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite import initializers, ops
+from cnnlite import ops
 from cnnlite.errors import ShapeError
 from cnnlite.layers.activation import (
     activate,
@@ -32,6 +32,8 @@ class Dense(Layer):
         A name of :data:`cnnlite.ops.ACTIVATIONS`; default: linear.
     use_bias : bool
     kernel_initializer, bias_initializer : str or Initializer
+    kernel_regularizer, bias_regularizer, activity_regularizer : str or Regularizer, optional
+    kernel_constraint, bias_constraint : str or Constraint, optional
 
     Examples
     --------
@@ -41,6 +43,8 @@ class Dense(Layer):
     array([[3., 3.]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -48,26 +52,30 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive(units, f"{self.name}: units")
         self.activation = checked_activation(activation, self.name)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.take_options(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
 
     def build(self, input_shape: Shape) -> None:
         self._check(input_shape)
-        features = input_shape[-1] or 0
-        self.kernel = self.add_weight(
-            (features, self.units), self.kernel_initializer, name="kernel"
-        )
-        self.bias = (
-            self.add_weight((self.units,), self.bias_initializer, name="bias")
-            if self.use_bias
-            else None
-        )
+        self.kernel = self.make_weight("kernel", (input_shape[-1] or 0, self.units))
+        self.bias = self.make_weight("bias", (self.units,)) if self.use_bias else None
 
     def _check(self, input_shape: Shape) -> None:
         check_single(input_shape, self)

@@ -29,8 +29,10 @@ class SymbolicTensor:
         self.dtype = dtype
         self.node = node  # None: an input of the graph
         self.name: str | None = None
+        self.limit: int | None = None  # of an input: its whole numbers must be less
 
     ndim = property(lambda self: len(self.shape))
+    __array_ufunc__ = None  # a NumPy number leaves `number * tensor` to the tensor
 
     def __repr__(self) -> str:
         return f"SymbolicTensor(shape={self.shape}, dtype={self.dtype})"
@@ -42,9 +44,38 @@ class SymbolicTensor:
         )
 
     def __add__(self, other: Any) -> SymbolicTensor:
-        from cnnlite.layers.merge import Add
+        return _arithmetic("add", self, other)
 
-        return Add()([self, other])
+    def __radd__(self, other: Any) -> SymbolicTensor:
+        return _arithmetic("add", other, self)
+
+    def __sub__(self, other: Any) -> SymbolicTensor:
+        return _arithmetic("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> SymbolicTensor:
+        return _arithmetic("subtract", other, self)
+
+    def __mul__(self, other: Any) -> SymbolicTensor:
+        return _arithmetic("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> SymbolicTensor:
+        return _arithmetic("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> SymbolicTensor:
+        return _arithmetic("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> SymbolicTensor:
+        return _arithmetic("divide", other, self)
+
+    def __neg__(self) -> SymbolicTensor:
+        return _arithmetic("multiply", self, -1.0)
+
+
+def _arithmetic(function: str, a: Any, b: Any) -> Any:
+    """Return the layer's output for ``a (op) b``; one of them may be a number."""
+    from cnnlite.layers.operators import combine
+
+    return combine(function, a, b)
 
 
 class Node:

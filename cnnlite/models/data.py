@@ -77,6 +77,11 @@ def _as_input(given: Any, tensor: SymbolicTensor, where: str) -> np.ndarray:
                 f"{where}: this input takes {dtype}, {limits.min}..{limits.max}. "
                 f"Got {a.min()}..{a.max()}."
             )
+    if tensor.limit is not None and a.size and not (a.min() >= 0 and a.max() < tensor.limit):
+        raise ValueError(
+            f"{where}: this input takes numbers of an Embedding's vectors, 0..{tensor.limit - 1}. "
+            f"Got {a.min()}..{a.max()}."
+        )
     return np.ascontiguousarray(a, dtype=dtype)
 
 

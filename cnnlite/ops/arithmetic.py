@@ -146,6 +146,18 @@ def greater_equal(a: Any, b: Any, *, out: Any = None) -> Tensor:
     return _binary("greater_equal", a, b, out)
 
 
+def divide_by_root(a: Any, b: Any, *, out: Any = None) -> Tensor:
+    """``a / sqrt(b)``: what normalizes a vector by the sum of its squares.  Shapes broadcast.
+
+    Examples
+    --------
+    >>> from cnnlite import ops
+    >>> ops.divide_by_root([3, 4], 25)
+    array([0.6, 0.8], dtype=float32)
+    """
+    return _binary("divide_by_root", a, b, out)
+
+
 def reduce_to(dy: Any, shape: Sequence[int], *, out: Any = None) -> Tensor:
     """Gradient of broadcasting: sum ``dy`` over the axes along which an array was repeated.
 

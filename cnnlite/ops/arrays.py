@@ -192,13 +192,31 @@ def logical_or(a: Any, b: Any, *, out: Any = None) -> Tensor:
     return _logical("or", a, b, out)
 
 
+def logical_not(mask: Any, *, out: Any = None) -> Tensor:
+    """1 where the mask is 0, else 0.
+
+    Parameters
+    ----------
+    mask : uint8 array
+        Of zeros and ones.
+
+    Examples
+    --------
+    >>> from cnnlite import ops
+    >>> ops.logical_not([1, 0])
+    array([0, 1], dtype=uint8)
+    """
+    mask = _mask(mask, "logical_not: mask")
+    return _differs("logical_not", mask, view(mask, (mask.size, 1)), mask.shape, 1, out)
+
+
 def not_equal(x: Any, value: float, *, out: Any = None) -> Tensor:
     """Make a mask: 1 where ``x`` differs from ``value``, else 0.
 
     Parameters
     ----------
     x : array
-        float32, float64 or int32.
+        float32, float64, int32 or uint8.
     value : float
 
     Returns
@@ -221,7 +239,7 @@ def any_not_equal(x: Any, value: float, *, out: Any = None) -> Tensor:
     Parameters
     ----------
     x : (..., K) array
-        float32, float64 or int32.
+        float32, float64, int32 or uint8.
     value : float
 
     Returns
@@ -242,9 +260,11 @@ def any_not_equal(x: Any, value: float, *, out: Any = None) -> Tensor:
 
 
 def _differs(name: str, x: Tensor, rows: Tensor, shape: Any, value: float, out: Any) -> Tensor:
-    if x.dtype == np.uint8:
-        raise DtypeError(f"{name}: x is uint8 but must be float32, float64 or int32.")
     y = Output(out, shape, np.uint8, name, reads=(x,))
     value = float(_number(value, f"{name}: value"))
+    if x.dtype in INTEGERS:
+        limits = np.iinfo(x.dtype)
+        if not limits.min <= value <= limits.max or value != int(value):
+            raise ValueError(f"{name}: value is no {x.dtype}. Got {value!r}.")
     run("differs", kernel_dtype(x), (view(y.array, rows.shape[:1]),), (rows,), value=value)
     return y.deliver()

@@ -81,6 +81,12 @@ class Gradient:
         found._state = self._state
         return found
 
+    def viewed(self, shape: Sequence[int]) -> Gradient:
+        """Return the same memory under another shape, which must be written next."""
+        other = Gradient(view(self.array, shape))
+        other.accumulate, self.accumulate = self.accumulate, True
+        return other
+
 
 class Recorder(Protocol):
     """What a plan offers to the operations that it records."""

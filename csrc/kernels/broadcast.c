@@ -3,6 +3,15 @@
 #include "../simd.h"
 #include "walk.h"
 
+CNN_INLINE vf square_root(vf x)
+{
+    float lanes[CNN_W];
+    vf_store(lanes, x);
+    for (int i = 0; i < CNN_W; i++)
+        lanes[i] = __builtin_sqrtf(lanes[i]); /* one vector instruction */
+    return vf_load(lanes);
+}
+
 /* The larger or the smaller of two numbers; a NaN of either stays. */
 CNN_INLINE vf combine(enum cnn_operator op, vf a, vf b)
 {
@@ -19,6 +28,8 @@ CNN_INLINE vf combine(enum cnn_operator op, vf a, vf b)
         return vf_select(a != a, a, vf_max(a, b));
     case CNN_MINIMUM:
         return vf_select(a != a, a, vf_min(a, b));
+    case CNN_DIVIDE_BY_ROOT:
+        return a / square_root(b);
     default: /* CNN_GREATER_EQUAL */
         return vf_select(a == a, vf_select(b == b, vf_select(a >= b, vf_set1(1), vf_set1(0)), b),
                          a);
@@ -91,6 +102,9 @@ void CNN_NAME(binary)(const void *args, ptrdiff_t tile, void *scratch)
         break;
     case CNN_GREATER_EQUAL:
         combine_tile(CNN_GREATER_EQUAL, a, tile);
+        break;
+    case CNN_DIVIDE_BY_ROOT:
+        combine_tile(CNN_DIVIDE_BY_ROOT, a, tile);
     }
 }
 

@@ -107,9 +107,12 @@ void CNN_NAME(differs)(const void *args, ptrdiff_t tile, void *scratch)
         if (a->from == CNN_FLOAT32)
             for (ptrdiff_t k = 0; k < a->K; k++)
                 any |= ((const float *)a->x)[r * a->K + k] != a->value;
-        else
+        else if (a->from == CNN_INT32)
             for (ptrdiff_t k = 0; k < a->K; k++)
                 any |= ((const int32_t *)a->x)[r * a->K + k] != (int32_t)a->value;
+        else
+            for (ptrdiff_t k = 0; k < a->K; k++)
+                any |= ((const uint8_t *)a->x)[r * a->K + k] != (uint8_t)a->value;
         ((uint8_t *)a->y)[r] = (uint8_t)any;
     }
 }

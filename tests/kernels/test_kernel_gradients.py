@@ -250,3 +250,67 @@ def test_translations(fill_mode: str, interpolation: str, rng: np.random.Generat
     )
     reference.translate2d_backward(dx, dy, *shifts, **params)
     assert_gradient(dx, loss, x)
+
+
+@pytest.mark.parametrize("function", ["sum", "mean"])
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 2), (0, 1, 2), ()])
+def test_reduce(function: str, axes: tuple[int, ...], rng: np.random.Generator):
+    """The gradient is that of the result, repeated along the axes (over their size, a mean)."""
+    x = rng.standard_normal((2, 3, 4))
+    kept = tuple(n for axis, n in enumerate(x.shape) if axis not in axes)
+    y, dy = np.empty(kept), np.array(rng.standard_normal(kept))
+    loss = projected(lambda y: reference.reduce(y, x, function=function, axes=axes), y, dy)
+    dx = unwritten(x.shape, x.dtype)
+    count = np.array(x.size / max(y.size, 1) if function == "mean" else 1.0)
+    reference.binary(dx, np.expand_dims(dy, axes), count, function="divide")
+    assert_gradient(dx, loss, x)
+
+
+@pytest.mark.parametrize("function", ["add", "subtract", "multiply", "divide", "maximum"])
+def test_binary_that_broadcasts(function: str, rng: np.random.Generator):
+    """The gradient of the repeated operand is summed over its repetitions."""
+    a, b = rng.uniform(1, 2, (2, 3, 4)), rng.uniform(1, 2, (3, 1))
+    y, dy = np.empty(a.shape), rng.standard_normal(a.shape)
+    loss = projected(lambda y: reference.binary(y, a, b, function=function), y, dy)
+    wins = np.empty(a.shape)
+    reference.binary(wins, a, b, function="greater_equal")
+    da, db = {
+        "add": (dy, dy),
+        "subtract": (dy, -dy),
+        "multiply": (dy * b, dy * a),
+        "divide": (dy / b, -dy * a / b**2),
+        "maximum": (dy * wins, dy * (1 - wins)),
+    }[function]
+    summed = unwritten((3,), b.dtype)
+    reference.reduce(summed, db, function="sum", axes=(0, 2))
+    assert_gradient(da, loss, a)
+    assert_gradient(summed.reshape(3, 1), loss, b)
+
+
+def test_gather(rng: np.random.Generator):
+    """A row that is looked up twice gets both gradients, one that is not gets none."""
+    table, ids = rng.standard_normal((4, 3)), np.array([2, 0, 2, 3], np.int32)
+    y, dy = np.empty((4, 3)), rng.standard_normal((4, 3))
+    loss = projected(lambda y: reference.gather(y, table, ids), y, dy)
+    dtable = unwritten(table.shape, table.dtype)
+    reference.scatter_add(dtable, dy, ids)
+    assert_gradient(dtable, loss, table)
+    assert not dtable[1].any()
+
+
+@pytest.mark.parametrize("heads", [(1, 1, 1), (1, 2, 2), (2, 1, 2)])
+def test_batch_matmul(heads: tuple[int, int, int], rng: np.random.Generator):
+    """dA = dY B^T and dB = A^T dY in each batch, each where its heads lie."""
+
+    def drawn(rows: int, columns: int, at: int) -> np.ndarray:
+        return rng.standard_normal((2, 3, rows, columns) if at == 1 else (2, rows, 3, columns))
+
+    of_y, of_a, of_b = heads
+    a, b, dy = drawn(4, 5, of_a), drawn(5, 2, of_b), drawn(4, 2, of_y)
+    y = np.empty_like(dy)
+    loss = projected(lambda y: reference.batch_matmul(y, a, b, heads=heads), y, dy)
+    da, db = unwritten(a.shape, a.dtype), unwritten(b.shape, b.dtype)
+    reference.batch_matmul(da, dy, b, transpose_b=True, heads=(of_a, of_y, of_b))
+    reference.batch_matmul(db, a, dy, transpose_a=True, heads=(of_b, of_a, of_y))
+    assert_gradient(da, loss, a)
+    assert_gradient(db, loss, b)

@@ -149,6 +149,11 @@ def _image_cases() -> list[Case]:
     ]
 
 
+ARITHMETIC = (
+    *("add", "subtract", "multiply", "divide", "maximum", "minimum"),
+    *("greater_equal", "divide_by_root"),
+)
+
 CASES = [
     *(Case(f, getattr(ops, f), {"x": _array(3, 4)}, batched=("x",)) for f in ops.ACTIVATIONS),
     *(_two(f"{f}_backward") for f in ops.ACTIVATIONS),
@@ -160,7 +165,7 @@ CASES = [
             batched=("a", "b"),
             any_rank=("a", "b"),
         )
-        for f in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "greater_equal")
+        for f in ARITHMETIC
     ),
     Case(
         "reduce_to",
@@ -216,6 +221,12 @@ CASES = [
             batched=("x",),
         )
         for f in ("not_equal", "any_not_equal")
+    ),
+    Case(
+        "logical_not",
+        ops.logical_not,
+        {"mask": np.array([[1, 0, 0, 1]] * 3, "uint8")},
+        batched=("mask",),
     ),
     Case(
         "gather",

@@ -25,6 +25,7 @@ cdef extern from "cnn.h":
         CNN_MAXIMUM
         CNN_MINIMUM
         CNN_GREATER_EQUAL
+        CNN_DIVIDE_BY_ROOT
         CNN_AND
         CNN_OR
         CNN_FLOAT32
@@ -103,6 +104,7 @@ FUNCTIONS = {
     "maximum": CNN_MAXIMUM,
     "minimum": CNN_MINIMUM,
     "greater_equal": CNN_GREATER_EQUAL,
+    "divide_by_root": CNN_DIVIDE_BY_ROOT,
 }
 
 

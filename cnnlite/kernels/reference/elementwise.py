@@ -167,6 +167,7 @@ BINARY: dict[str, Callable] = {
     "maximum": np.maximum,
     "minimum": np.minimum,
     "greater_equal": _greater_equal,
+    "divide_by_root": lambda a, b, out: np.divide(a, np.sqrt(b), out=out),
 }
 
 
@@ -178,7 +179,7 @@ def binary(y, a, b, *, function):
     a, b : of shapes that broadcast
     function : "add", "subtract", "multiply", "divide" (by 0: an infinity or NaN),
         "maximum", "minimum" (NaN wins over everything), "greater_equal" (1 where a >= b,
-        else 0; NaN where a or b is NaN)
+        else 0; NaN where a or b is NaN), "divide_by_root" ``a / sqrt(b)``
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         BINARY[function](a, b, out=y)

@@ -91,8 +91,8 @@ def differs(y, x, *, value):
 
     y : (rows,) output uint8: 1 where any of the row's elements differs from the value
         (NaN does), else 0; a row of none gives 0
-    x : (rows, K) floating or int32
-    value : float
+    x : (rows, K) floating, int32 or uint8
+    value : float, a whole number for int32 and uint8
     """
     y[...] = (x != np.asarray(value, x.dtype)).any(axis=1)
 
