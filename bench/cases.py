@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from itertools import product
 
+from bench import normalization
 from bench.case import Case
 from bench.counts import COUNT_EDGES, COUNT_SHARED
 from bench.elements import Draw, Dropout, Elementwise, Join, LossWeights, Mean
@@ -315,6 +316,7 @@ EDGES: list[Case] = [
     *_image_edges(),
     *_element_edges(),
     *_row_edges(),
+    *normalization.edges(),
     *LOSS_EDGES,
     *COUNT_EDGES,
     *_update_edges(),
@@ -365,6 +367,7 @@ SHARED: list[Case] = [
     *(Rows(operation=operation, rows=2001, classes=110) for operation in ROW_OPERATIONS),
     *LOSS_SHARED,
     *COUNT_SHARED,
+    *normalization.shared(),
     Mean(operation="weighted_mean", rows=1_000_003),
     Mean(operation="mean_update", rows=1_000_003),
     LossWeights(rows=100_002, mask_rows=3),

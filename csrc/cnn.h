@@ -41,6 +41,7 @@ enum cnn_function {
 #include "images.h"
 #include "join.h"
 #include "losses.h"
+#include "normalization.h"
 #include "optimizers.h"
 #include "parameters.h"
 #include "pool.h"
@@ -57,6 +58,7 @@ enum cnn_function {
     CNN_IMAGES_KERNELS(X)                                                                          \
     CNN_ELEMENTWISE_KERNELS(X)                                                                     \
     CNN_ROWS_KERNELS(X)                                                                            \
+    CNN_NORMALIZATION_KERNELS(X)                                                                   \
     CNN_LOSS_KERNELS(X)                                                                            \
     CNN_RECURRENT_KERNELS(X)                                                                       \
     CNN_COUNT_KERNELS(X)                                                                           \

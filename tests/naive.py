@@ -59,6 +59,16 @@ from tests.naive_losses import (  # noqa: F401 - the tests find each operation's
     sparse_softmax_crossentropy_forward,
     weighted_mean,
 )
+from tests.naive_normalization import (  # noqa: F401
+    batchnorm_backward,
+    batchnorm_forward,
+    batchnorm_inference,
+    batchnorm_update,
+    layernorm_backward,
+    layernorm_forward,
+    lrn_backward,
+    lrn_forward,
+)
 from tests.naive_optimizers import average_update, clip_scales, update  # noqa: F401
 from tests.naive_penalties import (  # noqa: F401
     orthogonal_penalty_backward,

@@ -31,6 +31,7 @@ ALONE = {
         "class_update",
         "confusion_update",
         "regression_update",
+        "batchnorm_update",
     ),
     "cython": (),
 }

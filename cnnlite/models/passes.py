@@ -21,6 +21,7 @@ IN_PLACE = {
     "binary": (0, 1),
     "where": (1,),
     "softmax_forward": (0,),
+    "batchnorm_inference": (0,),
     "softmax_backward": (0,),
     "log_softmax_forward": (0,),
     "log_softmax_backward": (0,),

@@ -107,6 +107,16 @@ from cnnlite.ops.metrics import (
     top_k_categorical_accuracy,
     weighted_mean,
 )
+from cnnlite.ops.normalization import (
+    batchnorm_backward,
+    batchnorm_forward,
+    batchnorm_inference,
+    batchnorm_update,
+    layernorm_backward,
+    layernorm_forward,
+    lrn_backward,
+    lrn_forward,
+)
 from cnnlite.ops.optimizers import UPDATE_RULES, average_update, clip_scales, update
 from cnnlite.ops.parameter import Parameter
 from cnnlite.ops.penalties import (
@@ -178,6 +188,10 @@ __all__ = [
     "averagepool2d_backward",
     "averagepool2d_forward",
     "batch_matmul",
+    "batchnorm_backward",
+    "batchnorm_forward",
+    "batchnorm_inference",
+    "batchnorm_update",
     "bias_gradient",
     "binary_accuracy",
     "cast",
@@ -216,6 +230,8 @@ __all__ = [
     "hard_sigmoid_backward",
     "is_recording",
     "label_mask",
+    "layernorm_backward",
+    "layernorm_forward",
     "leaky_relu",
     "leaky_relu_backward",
     "log_softmax",
@@ -224,6 +240,8 @@ __all__ = [
     "logical_not",
     "logical_or",
     "loss_weights",
+    "lrn_backward",
+    "lrn_forward",
     "lstm_backward",
     "lstm_cell_backward",
     "lstm_cell_forward",

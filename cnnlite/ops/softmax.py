@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from cnnlite.errors import ShapeError
+from cnnlite.ops.arrays import transpose
 from cnnlite.ops.core import Output, Tensor, run, same_shape, tensor, view
 from cnnlite.shapes import normalize_axis
 
@@ -17,7 +18,7 @@ def softmax(x: Any, axis: int = -1, *, out: Any = None) -> Tensor:
     ----------
     x : array of at least one dimension
     axis : int
-        The last.
+        Others than the last cost a transposition of x and one of the result.
     out : array, optional
         May be ``x`` itself.
 
@@ -70,7 +71,10 @@ def log_softmax_backward(dy: Any, y: Any, axis: int = -1, *, out: Any = None) ->
 
 def _forward(function: str, x: Any, axis: int, out: Any) -> Tensor:
     x = _at_least_1d(tensor(x, f"{function}: x"), f"{function}: x")
-    _check_last(axis, x.ndim, f"{function}: axis")
+    axes = _to_last(axis, x.ndim, f"{function}: axis")
+    if axes is not None:
+        moved = _forward(function, transpose(x, axes), -1, None)
+        return transpose(moved, axes, out=out)
     y = Output(out, x.shape, x.dtype, function, alias=(x,))
     run(f"{function}_forward", x.dtype, (_as_rows(y.array),), (_as_rows(x),))
     return y.deliver()
@@ -81,16 +85,24 @@ def _backward(function: str, dy: Any, y: Any, axis: int, out: Any) -> Tensor:
     dy = _at_least_1d(tensor(dy, f"{where}: dy"), f"{where}: dy")
     y = tensor(y, f"{where}: y")
     same_shape(where, dy, y, "dy and y")
-    _check_last(axis, dy.ndim, f"{where}: axis")
+    axes = _to_last(axis, dy.ndim, f"{where}: axis")
+    if axes is not None:
+        moved = _backward(function, transpose(dy, axes), transpose(y, axes), -1, None)
+        return transpose(moved, axes, out=out)
     dx = Output(out, dy.shape, dy.dtype, where, reads=(y,), alias=(dy,), adds=True)
     outputs, inputs = (_as_rows(dx.array),), (_as_rows(dy), _as_rows(y))
     run(where, dy.dtype, outputs, inputs, accumulate=dx.accumulate)
     return dx.deliver()
 
 
-def _check_last(axis: int, ndim: int, where: str) -> None:
-    if normalize_axis(axis, ndim, where) != ndim - 1:
-        raise ShapeError(f"{where} must be the last. Got {axis} for {ndim} dimensions.")
+def _to_last(axis: int, ndim: int, where: str) -> tuple[int, ...] | None:
+    """Return the axes with ``axis`` and the last exchanged, or None if it is the last."""
+    axis = normalize_axis(axis, ndim, where)
+    if axis == ndim - 1:
+        return None
+    axes = list(range(ndim))
+    axes[axis], axes[-1] = axes[-1], axes[axis]
+    return tuple(axes)
 
 
 def _at_least_1d(x: Tensor, where: str) -> Tensor:

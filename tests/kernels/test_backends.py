@@ -112,7 +112,7 @@ def floats(case: Case, arguments: Arguments) -> dict[str, list[np.ndarray]]:
 
 
 # Values that are never infinite: probabilities, and the outputs of bounded functions.
-BOUNDED = ("p", "target", "weights", "y", "variances", "state")
+BOUNDED = ("p", "target", "weights", "y", "variances", "state", "inverse")
 
 
 def is_defined(case: Case, name: str) -> bool:
@@ -185,6 +185,7 @@ def aliases() -> dict[str, list[tuple[str, str]]]:
 def test_aliases_are_found_in_the_docstrings():
     assert aliases() == {
         "unary": [("y", "x")],
+        "batchnorm_inference": [("y", "x")],
         "unary_backward": [("dx", "dy")],
         "binary": [("y", "a"), ("y", "b")],
         "where": [("y", "x")],

@@ -62,9 +62,9 @@ POOL = {"pool_size": (3, 2), "strides": (2, 1), "padding": "same"}
 POOLED = (3, 3, 5, 4)
 
 
-def _two(name: str, shape: tuple[int, ...] = (3, 4)) -> Case:
-    arrays = {"dy": _array(*shape), "y": _positive(*shape)}
-    return Case(name, getattr(ops, name), arrays, batched=("dy", "y"))
+def _two(name: str, shape: tuple[int, ...] = (3, 4), second: str = "y") -> Case:
+    arrays = {"dy": _array(*shape), second: _positive(*shape)}
+    return Case(name, getattr(ops, name), arrays, batched=("dy", second))
 
 
 def _loss(name: str, sparse: bool, function: str | None = None) -> list[Case]:
@@ -402,6 +402,60 @@ CASES = [
         {"x": _array(3, 4)},
         batched=("x",),
     ),
+    Case(
+        "batchnorm_forward",
+        ops.batchnorm_forward,
+        {"x": _array(3, 4), "gamma": _array(4), "beta": _array(4)},
+        optional=("gamma", "beta"),
+        batched=("x",),
+        where="batchnorm",
+        any_rank=("x",),
+    ),
+    Case(
+        "batchnorm_inference",
+        ops.batchnorm_inference,
+        {"x": _array(3, 4), "mean": _array(4), "variance": _positive(4), "gamma": _array(4)},
+        optional=("gamma", "beta"),
+        batched=("x",),
+        any_rank=("x",),
+    ),
+    Case(
+        "batchnorm_backward",
+        ops.batchnorm_backward,
+        {
+            "dy": _array(3, 4),
+            "x": _array(3, 4),
+            "mean": _array(4),
+            "variance": _positive(4),
+            "gamma": _array(4),
+        },
+        optional=("gamma",),
+        batched=("dy", "x"),
+    ),
+    Case(
+        "layernorm_forward",
+        ops.layernorm_forward,
+        {"x": _array(3, 4), "gamma": _array(4), "beta": _array(4)},
+        optional=("gamma", "beta"),
+        batched=("x",),
+        where="layernorm",
+        any_rank=("x",),
+    ),
+    Case(
+        "layernorm_backward",
+        ops.layernorm_backward,
+        {
+            "dy": _array(3, 4),
+            "x": _array(3, 4),
+            "mean": _array(3),
+            "inverse": _positive(3),
+            "gamma": _array(4),
+        },
+        optional=("gamma",),
+        batched=("dy", "x", "mean", "inverse"),
+    ),
+    Case("lrn_forward", ops.lrn_forward, {"x": _array(3, 4)}, batched=("x",), where="lrn"),
+    _two("lrn_backward", second="x"),
 ]
 
 
@@ -454,7 +508,8 @@ CASES += _recurrent()
 # Public names that are no operation on arrays of one batch, with tests of their own.
 OTHERS = {
     "ACTIVATIONS", "ACTIVATION_GRADIENTS", "Buffer", "Gradient", "NEEDS_INPUT", "Parameter",
-    "Tensor", "UPDATE_RULES", "average_update", "clip_scales", "clock", "full", "is_recording",
+    "Tensor", "UPDATE_RULES", "average_update", "batchnorm_update", "clip_scales", "clock", "full",
+    "is_recording",
     "mean_update", "orthogonal_penalty_backward", "orthogonal_penalty_forward", "project_norms",
     "random_normal", "random_uniform", "recording", "reshape", "update",
     "class_update", "confusion_update", "regression_update", "threshold_update",

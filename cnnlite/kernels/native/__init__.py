@@ -48,6 +48,16 @@ from cnnlite.kernels.native.metrics import (
     top_k_categorical_accuracy,
     weighted_mean,
 )
+from cnnlite.kernels.native.normalization import (
+    batchnorm_backward,
+    batchnorm_forward,
+    batchnorm_inference,
+    batchnorm_update,
+    layernorm_backward,
+    layernorm_forward,
+    lrn_backward,
+    lrn_forward,
+)
 from cnnlite.kernels.native.optimizers import average_update, clip_scales, update
 from cnnlite.kernels.native.parameters import (
     orthogonal_penalty_backward,
@@ -121,6 +131,14 @@ KERNELS = {
         concatenate,
         split,
         bias_gradient,
+        batchnorm_forward,
+        batchnorm_inference,
+        batchnorm_backward,
+        batchnorm_update,
+        layernorm_forward,
+        layernorm_backward,
+        lrn_forward,
+        lrn_backward,
         softmax_forward,
         softmax_backward,
         log_softmax_forward,

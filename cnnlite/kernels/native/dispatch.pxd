@@ -53,6 +53,16 @@ cdef extern from "cnn.h":
         cnn_kernel *probe_triad
         cnn_kernel *unary
         cnn_kernel *unary_backward
+        cnn_kernel *batchnorm_moments
+        cnn_kernel *batchnorm_statistics
+        cnn_kernel *batchnorm_apply
+        cnn_kernel *batchnorm_sums
+        cnn_kernel *norm_gradients
+        cnn_kernel *batchnorm_input_gradient
+        cnn_kernel *layernorm_forward
+        cnn_kernel *layernorm_backward
+        cnn_kernel *lrn_forward
+        cnn_kernel *lrn_backward
         cnn_kernel *softmax_forward
         cnn_kernel *softmax_backward
         cnn_kernel *log_softmax_forward

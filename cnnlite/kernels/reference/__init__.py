@@ -67,6 +67,16 @@ from cnnlite.kernels.reference.metrics import (
     top_k_categorical_accuracy,
     weighted_mean,
 )
+from cnnlite.kernels.reference.normalization import (
+    batchnorm_backward,
+    batchnorm_forward,
+    batchnorm_inference,
+    batchnorm_update,
+    layernorm_backward,
+    layernorm_forward,
+    lrn_backward,
+    lrn_forward,
+)
 from cnnlite.kernels.reference.optimizers import average_update, clip_scales, update
 from cnnlite.kernels.reference.penalties import (
     orthogonal_penalty_backward,
@@ -130,6 +140,14 @@ KERNELS = {
         binary,
         concatenate,
         split,
+        batchnorm_forward,
+        batchnorm_inference,
+        batchnorm_backward,
+        batchnorm_update,
+        layernorm_forward,
+        layernorm_backward,
+        lrn_forward,
+        lrn_backward,
         softmax_forward,
         softmax_backward,
         log_softmax_forward,
