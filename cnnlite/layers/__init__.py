@@ -16,6 +16,12 @@ from cnnlite.layers.flatten import Flatten
 from cnnlite.layers.masking import ActivityRegularization, Masking
 from cnnlite.layers.merge import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from cnnlite.layers.multi_head_attention import MultiHeadAttention
+from cnnlite.layers.noise import GaussianDropout, GaussianNoise
+from cnnlite.layers.normalization import (
+    BatchNormalization,
+    LayerNormalization,
+    LocalResponseNormalization,
+)
 from cnnlite.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
 from cnnlite.layers.pooling import (
     AveragePooling1D,
@@ -51,6 +57,11 @@ MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
 SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
 
 __all__ = [
+    "BatchNormalization",
+    "GaussianDropout",
+    "GaussianNoise",
+    "LayerNormalization",
+    "LocalResponseNormalization",
     "Activation",
     "ActivityRegularization",
     "Add",

@@ -11,6 +11,21 @@ from cnnlite.ops.core import Tensor
 from cnnlite.shapes import is_int
 
 
+def checked_rate(rate: Any, where: str, *, to_1: bool = False) -> float:
+    """Return a rate in [0, 1), or in [0, 1] with ``to_1``, or raise."""
+    number = isinstance(rate, int | float) and not isinstance(rate, bool)
+    if not number or not 0 <= rate <= 1 or (rate == 1 and not to_1):
+        raise ValueError(f"{where} must lie in [0, 1{']' if to_1 else ')'}. Got {rate!r}.")
+    return float(rate)
+
+
+def checked_seed(seed: Any, where: str) -> int | None:
+    """Return a seed, or raise."""
+    if seed is not None and (not is_int(seed) or not 0 <= seed < 2**64):
+        raise ValueError(f"{where}: seed must be an integer in [0, 2^64). Got {seed!r}.")
+    return seed
+
+
 class Dropout(Layer):
     """In training, drop each element with probability ``rate``; else do nothing.
 
@@ -37,12 +52,8 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-            raise ValueError(f"{self.name}: rate must lie in [0, 1). Got {rate!r}.")
-        if seed is not None and (not is_int(seed) or not 0 <= seed < 2**64):
-            raise ValueError(f"{self.name}: seed must be an integer in [0, 2^64). Got {seed!r}.")
-        self.rate = float(rate)
-        self.seed = seed
+        self.rate = checked_rate(rate, f"{self.name}: rate")
+        self.seed = checked_seed(seed, self.name)
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         if not training or self.rate == 0:

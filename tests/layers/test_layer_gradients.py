@@ -257,6 +257,17 @@ CASES = [
     (f64(layers.Flatten), (2, 3, 2, 2)),
     (f64(layers.Dropout, 0.0), (3, 4)),
     (f64(layers.Dropout, 0.5), (3, 4)),
+    (f64(layers.GaussianNoise, 0.5), (3, 4)),
+    (f64(layers.GaussianDropout, 0.5), (3, 4)),
+    (f64(layers.BatchNormalization), (4, 3)),
+    (f64(layers.BatchNormalization, axis=1), (2, 3, 2, 2)),
+    (f64(layers.LayerNormalization), (2, 3, 4)),
+    (f64(layers.LayerNormalization, axis=[1, 2]), (2, 3, 4)),
+    (f64(layers.LayerNormalization, axis=1, epsilon=0.1), (2, 3, 4)),
+    (f64(layers.LayerNormalization, scale=False), (2, 5)),
+    (f64(layers.LayerNormalization, center=False), (2, 5)),
+    (f64(layers.LayerNormalization, rms_scaling=True), (3, 5)),
+    (f64(layers.LocalResponseNormalization, alpha=0.1), (2, 3, 7)),
     *(
         (f64(cls), *shapes)
         for cls in (layers.Add, layers.Average, layers.Multiply, layers.Maximum, layers.Minimum)
@@ -423,6 +434,19 @@ def test_average_over_unmasked_steps():
 
     assert_gradient(dx, central_difference(value, x), "input")
     assert not dx[mask == 0].any()
+
+
+@pytest.mark.parametrize("fields", [{}, {"axis": 1}, {"scale": False}, {"center": False}], ids=str)
+def test_batch_normalization_in_training(fields: dict):
+    check(
+        layers.BatchNormalization(dtype="float64", epsilon=0.01, **fields),
+        spread(3, 4, 2),
+        training=True,
+    )
+
+
+def test_gaussian_dropout_in_training():
+    check(layers.GaussianDropout(0.3, dtype="float64"), spread(4, 5), training=True)
 
 
 def test_the_table_covers_every_layer():
