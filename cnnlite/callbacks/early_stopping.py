@@ -102,6 +102,7 @@ class EarlyStopping(MonitorCallback):
         self.start_from_epoch = start_from_epoch
         self.every_n_steps, self.last_step = every_n_steps, last_step
         self.first_step = first_step or every_n_steps
+        self._running = False
         self._start_anew()
         if every_n_steps is not None:
             # Of the object and not of the class: logs of batches are gathered for listeners.
@@ -123,6 +124,7 @@ class EarlyStopping(MonitorCallback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._start_anew()
+        self._running = True
 
     def _begin_epoch(self, epoch: int, logs: Logs | None = None) -> None:
         self._epoch = epoch
@@ -164,6 +166,7 @@ class EarlyStopping(MonitorCallback):
         return f"Epoch {epoch + 1}" + ("" if self.every_n_steps is None else f", step {step}")
 
     def on_train_end(self, logs: Logs | None = None) -> None:
+        self._running = False
         if self._stopped and self.verbose > 0:
             print(f"{self._place(self.stopped_epoch, self._step)}: early stopping")
         if self.best_weights is None:
@@ -174,4 +177,5 @@ class EarlyStopping(MonitorCallback):
         self.model.set_weights(self.best_weights)
 
     def on_train_abort(self, logs: Logs | None = None) -> None:
-        self.on_train_end(logs)
+        if self._running:  # else on_train_begin was never heard, and the best is an older fit's
+            self.on_train_end(logs)

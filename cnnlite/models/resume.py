@@ -102,7 +102,7 @@ def _restore(model: Model, whole: dict[str, Any], tensors: dict[str, np.ndarray]
     if any(name.startswith("optimizer/") for name in tensors):
         saving._restore_slots(model, tensors)
     optimizer.iterations = whole["iterations"]
-    if optimizer.learning_rate != whole["learning_rate"]:  # a schedule gives the same by itself
+    if optimizer._source is None:  # a schedule gives the rate by itself
         optimizer.learning_rate = whole["learning_rate"]
     model._arena.clear()  # its plans read the numbers of the clock that goes
     model._clock = type(model._clock)(whole["seed"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import cnnlite
-from cnnlite import Input, Sequential, layers
+from cnnlite import Input, Sequential, layers, optimizers
 from cnnlite.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback
 from cnnlite.errors import CnnliteWarning, FileFormatError
 from tests.processes import run_python
@@ -117,6 +117,25 @@ def test_a_training_that_had_been_stopped_stays_stopped(tmp_path: Path):
     history = model.fit(X, Y, callbacks=callbacks(), **options)
     whole.fit(X, Y, 4, epochs=1, verbose=0)
     assert history.epoch == [0, 1, 2] and bits(model) == bits(whole)
+
+
+def test_a_schedule_stays_the_source_of_the_rate(tmp_path: Path):
+    """With a LearningRateSchedule and averaged weights, crashed and not: equal bits."""
+
+    def scheduled() -> Sequential:
+        model = make()
+        decay = optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)
+        model.compile(optimizers.SGD(decay, momentum=0.9, use_ema=True, ema_momentum=0.5), "mse")
+        return model
+
+    whole = scheduled()
+    whole.fit(X, Y, 4, epochs=3, verbose=0)
+    with pytest.raises(Stop):
+        calls = [BackupAndRestore(tmp_path, 1), crash_at(9)]
+        scheduled().fit(X, Y, 4, epochs=3, verbose=0, callbacks=calls)
+    model = scheduled()
+    model.fit(X, Y, 4, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path, 1)])
+    assert bits(model) == bits(whole)
 
 
 def crash(folder: Path, **options: Any) -> None:

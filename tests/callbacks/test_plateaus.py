@@ -275,6 +275,23 @@ def test_best_weights_on_every_way_out(how: Any):
     assert np.isfinite(models[0].evaluate(*VALIDATION, verbose=0))  # usable
 
 
+def test_the_best_of_an_older_fit_does_not_come_back():
+    """An exception before this callback heard of the new training."""
+    stop = EarlyStopping("loss", restore_best_weights=True)
+    model = compiled()
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[stop])
+    model.fit(X, Y, epochs=2, verbose=0)
+    before = [w.tobytes() for w in model.get_weights()]
+
+    class Fail(cnnlite.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            raise KeyError("of the test")
+
+    with pytest.raises(KeyError, match="of the test"):
+        model.fit(X, Y, verbose=0, callbacks=[Fail(), stop])
+    assert [w.tobytes() for w in model.get_weights()] == before
+
+
 def test_verbose(capsys: pytest.CaptureFixture):
     model = compiled()
     stop = EarlyStopping("loss", min_delta=1e9, verbose=1, restore_best_weights=True)
