@@ -228,6 +228,71 @@ BAD_CALLS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
         ValueError,
         "both",
     ),
+    # recurrent networks
+    (
+        "rnn units",
+        lambda: ops.lstm_forward(zeros(2, 3, 4), zeros(4, 20), zeros(5, 15)),
+        ShapeError,
+        r"4 units.*\(5, 15\)",
+    ),
+    (
+        "rnn features",
+        lambda: ops.gru_forward(zeros(2, 3, 4), zeros(6, 15), zeros(5, 15)),
+        ShapeError,
+        r"4 features.*\(6, 15\).*\(4, 15\)",
+    ),
+    (
+        "rnn mask",
+        lambda: ops.simple_rnn_forward(
+            zeros(2, 3, 4), zeros(4, 5), zeros(5, 5), mask=zeros(2, 4, dtype="uint8")
+        ),
+        ShapeError,
+        r"mask.*\(2, 3\).*\(2, 4\)",
+    ),
+    (
+        "rnn mask values",
+        lambda: ops.simple_rnn_forward(zeros(2, 1, 4), zeros(4, 5), zeros(5, 5), mask=[[0], [256]]),
+        ValueError,
+        "256",
+    ),
+    (
+        "rnn state",
+        lambda: ops.gru_forward(zeros(2, 3, 4), zeros(4, 15), zeros(5, 15), None, zeros(2, 4)),
+        ShapeError,
+        r"h0.*\(2, 5\).*\(2, 4\)",
+    ),
+    (
+        "rnn bias",
+        lambda: ops.gru_forward(zeros(2, 3, 4), zeros(4, 15), zeros(5, 15), zeros(1, 15)),
+        ShapeError,
+        r"bias.*\(2, 15\).*\(1, 15\)",
+    ),
+    (
+        "rnn input_dropout",
+        lambda: ops.lstm_forward(
+            zeros(2, 3, 4), zeros(4, 20), zeros(5, 20), input_dropout=zeros(2, 2, 4)
+        ),
+        ShapeError,
+        r"input_dropout.*\(2, 1, 4\).*\(2, 2, 4\)",
+    ),
+    (
+        "rnn activation",
+        lambda: ops.lstm_forward(
+            zeros(2, 3, 4), zeros(4, 20), zeros(5, 20), recurrent_activation="softmax"
+        ),
+        ValueError,
+        "recurrent_activation.*'softmax'",
+    ),
+    (
+        "rnn dy of the last step",
+        lambda: ops.simple_rnn_backward(
+            *(zeros(2, 3, 5), zeros(2, 3, 4), zeros(4, 5), zeros(5, 5)),
+            *(zeros(2, 3, 5), zeros(2, 3, 5)),
+            return_sequences=False,
+        ),
+        ShapeError,
+        "dy has 3 dimensions",
+    ),
     # pooling
     ("pool 0", lambda: ops.maxpool2d_forward(X, 0), ShapeError, "pool_size.*Got 0"),
     ("pool None", lambda: ops.maxpool2d_forward(X, None), ShapeError, "pool_size.*Got None"),
