@@ -1,6 +1,6 @@
 """Layers: bookkeeping and the chain rule, each with its derivative beside it."""
 
-from cnnlite.layers.activation import Activation, ReLU, Softmax
+from cnnlite.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from cnnlite.layers.attention import AdditiveAttention, Attention
 from cnnlite.layers.base import Layer
 from cnnlite.layers.configuration import deserialize
@@ -57,6 +57,8 @@ MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
 SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
 
 __all__ = [
+    "ELU",
+    "LeakyReLU",
     "BatchNormalization",
     "GaussianDropout",
     "GaussianNoise",

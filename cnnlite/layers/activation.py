@@ -19,8 +19,10 @@ from typing import Any
 from cnnlite import ops
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context
+from cnnlite.ops.activations import at_least_0
 from cnnlite.ops.core import Tensor
 from cnnlite.ops.product import ACTIVATIONS as FUSED
+from cnnlite.shapes import is_int
 
 
 def checked_activation(activation: Any, where: str) -> str:
@@ -90,6 +92,8 @@ class Activation(Layer):
     array([[0., 2.]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = checked_activation(activation, self.name)
@@ -104,22 +108,133 @@ class Activation(Layer):
         return activate_backward(self.activation, dy, kept)
 
 
-class ReLU(Activation):
-    """Rectified linear unit: ``max(x, 0)``.
+class _Parametrised(Layer):
+    """Base of the layers that apply one function with constants."""
+
+    supports_masking = True
+    function = ""
+
+    def constants(self) -> dict[str, Any]:
+        """Return the keyword arguments of the operation."""
+        raise NotImplementedError
+
+    def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
+        y = ops.ACTIVATIONS[self.function](x, **self.constants())
+        ctx.save(x if self.function in ops.NEEDS_INPUT else y)
+        return y
+
+    def backward(self, dy: Tensor, *, ctx: Context) -> Tensor:
+        (kept,) = ctx.saved
+        return ops.ACTIVATION_GRADIENTS[self.function](dy, kept, **self.constants())
+
+
+class ReLU(_Parametrised):
+    """``min(x, max_value)`` where ``x > threshold``, else ``negative_slope (x - threshold)``.
+
+    Parameters
+    ----------
+    max_value : float, optional
+        Default: no bound.
+    negative_slope, threshold : float
+        At least 0.
 
     Examples
     --------
     >>> from cnnlite import layers
     >>> layers.ReLU()([[-1, 2]])
     array([[0., 2.]], dtype=float32)
+    >>> layers.ReLU(max_value=1, negative_slope=0.5)([[-1, 2]])
+    array([[-0.5,  1. ]], dtype=float32)
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__("relu", **kwargs)
+    function = "relu"
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_value = max_value
+        if max_value is not None:
+            self.max_value = at_least_0(max_value, f"{self.name}: max_value")
+        self.negative_slope = at_least_0(negative_slope, f"{self.name}: negative_slope")
+        self.threshold = at_least_0(threshold, f"{self.name}: threshold")
+
+    def constants(self) -> dict[str, Any]:
+        return {
+            "max_value": self.max_value,
+            "negative_slope": self.negative_slope,
+            "threshold": self.threshold,
+        }
 
 
-class Softmax(Activation):
-    """Softmax along the last axis: ``exp(x_k) / sum_j exp(x_j)``.
+class LeakyReLU(_Parametrised):
+    """``x`` where ``x > 0``, else ``negative_slope x``.
+
+    Parameters
+    ----------
+    negative_slope : float
+        At least 0.
+
+    References
+    ----------
+    Maas et al. 2013.
+
+    Examples
+    --------
+    >>> from cnnlite import layers
+    >>> layers.LeakyReLU(0.5)([[-1, 2]])
+    array([[-0.5,  2. ]], dtype=float32)
+    """
+
+    function = "leaky_relu"
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.negative_slope = at_least_0(negative_slope, f"{self.name}: negative_slope")
+
+    def constants(self) -> dict[str, Any]:
+        return {"negative_slope": self.negative_slope}
+
+
+class ELU(_Parametrised):
+    """``x`` where ``x > 0``, else ``alpha (e^x - 1)``.
+
+    Parameters
+    ----------
+    alpha : float
+        At least 0.
+
+    References
+    ----------
+    Clevert, Unterthiner and Hochreiter 2015.
+
+    Examples
+    --------
+    >>> from cnnlite import layers
+    >>> layers.ELU()([[0, 2]])
+    array([[0., 2.]], dtype=float32)
+    """
+
+    function = "elu"
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = at_least_0(alpha, f"{self.name}: alpha")
+
+    def constants(self) -> dict[str, Any]:
+        return {"alpha": self.alpha}
+
+
+class Softmax(_Parametrised):
+    """Softmax along an axis: ``exp(x_k) / sum_j exp(x_j)``.
+
+    Parameters
+    ----------
+    axis : int
 
     Examples
     --------
@@ -128,8 +243,14 @@ class Softmax(Activation):
     array([[0.5, 0.5]], dtype=float32)
     """
 
+    function = "softmax"
+    supports_masking = False
+
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__("softmax", **kwargs)
-        self.axis = axis
-        if axis != -1:
-            raise ValueError(f"{self.name}: only the last axis is supported. Got axis={axis!r}.")
+        super().__init__(**kwargs)
+        if not is_int(axis):
+            raise ValueError(f"{self.name}: axis must be an integer. Got {axis!r}.")
+        self.axis = int(axis)
+
+    def constants(self) -> dict[str, Any]:
+        return {"axis": self.axis}

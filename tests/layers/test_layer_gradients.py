@@ -178,7 +178,11 @@ CASES = [
     *((f64(layers.Activation, a), (3, 4)) for a in ACTIVATIONS),
     (f64(layers.Activation, "softmax"), (2, 3, 4)),
     (f64(layers.ReLU), (2, 3, 4)),
+    (f64(layers.ReLU, max_value=0.1, negative_slope=0.5, threshold=0.02), (2, 3, 4)),
+    (f64(layers.LeakyReLU), (2, 3, 4)),
+    (f64(layers.ELU, 0.7), (2, 3, 4)),
     (f64(layers.Softmax), (2, 3, 4)),
+    (f64(layers.Softmax, axis=1), (2, 3, 4)),
     *(
         (f64(pool, *args, **kwargs), IMAGE)
         for pool in (layers.MaxPooling2D, layers.AveragePooling2D)
