@@ -25,6 +25,7 @@ _NAMES = {
     "cnnlite.random_state": ("set_random_seed",),
 }
 _MODULES = (
+    "activations",
     "applications",
     "callbacks",
     "config",
@@ -48,6 +49,7 @@ __all__ = ["__version__", *_MODULES, *_WHERE]
 
 if TYPE_CHECKING:
     from cnnlite import (
+        activations,
         applications,
         callbacks,
         config,

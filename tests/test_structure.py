@@ -23,6 +23,7 @@ LAYERS = (
     ("kernels",),
     ("ops",),
     (
+        "activations",
         "layers",
         "initializers",
         "regularizers",

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnlite import ops
+from cnnlite import activations, ops
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context
 from cnnlite.ops.activations import at_least_0
@@ -29,6 +29,10 @@ def checked_activation(activation: Any, where: str) -> str:
     """Return an activation's name ("linear" for None), or raise."""
     if activation is None:
         return "linear"
+    if callable(activation) and activation in activations.FUNCTIONS.values():
+        return activations.serialize(activation)
+    if activation == "swish":
+        return "silu"
     if isinstance(activation, str) and (activation == "linear" or activation in ops.ACTIVATIONS):
         return activation
     names = f"linear, {', '.join(ops.ACTIVATIONS)}"

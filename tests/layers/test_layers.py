@@ -219,7 +219,7 @@ BAD_CONSTRUCTORS = [
     (lambda: layers.Dense(True), "units.*True"),
     (lambda: layers.Dense(np.arange(2)), "units"),
     (lambda: layers.Dense("3"), "units.*'3'"),
-    (lambda: layers.Dense(3, "swish"), "activation.*'swish'"),
+    (lambda: layers.Dense(3, "swosh"), "activation.*'swosh'"),
     (lambda: layers.Dense(3, lambda x: x), "derivative.*backward"),
     (lambda: layers.Dense(3, kernel_initializer="diagonal"), "initializer.*'diagonal'"),
     (lambda: layers.Dense(3, dtype="float16"), "dtype.*'float16'"),

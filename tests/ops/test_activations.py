@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnlite import ops
+from cnnlite import activations, layers, ops
 
 FIGURES = {
     "relu": [0, 0.5, 3],
@@ -49,3 +49,13 @@ def test_softmax_along_the_first_axis_is_that_of_the_transposed():
 def test_constants_must_be_numbers_of_at_least_0(bad: object):
     with pytest.raises((TypeError, ValueError), match="negative_slope"):
         ops.leaky_relu(X, negative_slope=bad)
+
+
+def test_layers_take_the_functions_of_the_module():
+    assert layers.Dense(2, activation=activations.gelu).get_config()["activation"] == "gelu"
+    assert layers.Activation("swish").activation == "silu"
+    assert activations.get(None) is activations.linear
+    with pytest.raises(ValueError, match="swosh"):
+        activations.get("swosh")
+    with pytest.raises(ValueError, match="no function"):
+        activations.serialize(len)
