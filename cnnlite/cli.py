@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import importlib
 import json
@@ -50,6 +51,16 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--quiet", action="store_true", help="no summary, no progress")
     train.add_argument("--json", action="store_true", help="last line: the result as JSON")
     train.set_defaults(run=_train)
+
+    compare = commands.add_parser(
+        "compare-cnns", help="count and time the networks of the literature; draw them"
+    )
+    compare.add_argument("--only", nargs="+", metavar="NETWORK", help="default: all")
+    compare.add_argument("--repeats", type=_positive, default=5, help="timings each; default: 5")
+    compare.add_argument("--threads", type=_positive, help="default: see `cnnlite info`")
+    compare.add_argument("--plot", type=Path, metavar="FILE", help="draw the charts to a PNG")
+    compare.add_argument("--json", action="store_true", help="last line: the figures as JSON")
+    compare.set_defaults(run=_compare)
 
     info = commands.add_parser("info", help="print versions, CPU, threads, back ends, data sets")
     info.add_argument("--data-dir", type=Path, metavar="DIR", help="where to look for data sets")
@@ -186,6 +197,43 @@ def _check_target(path: Path) -> None:
         raise ValueError(f"--save: the name must end in .safetensors. Got {str(path)!r}.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"--save: there is no folder {str(path.parent)!r}. Make it first.")
+
+
+def _compare(args: argparse.Namespace) -> None:
+    from cnnlite.applications import comparison
+
+    if args.threads:
+        cnnlite.set_num_threads(args.threads)
+    if args.plot is not None and not args.plot.parent.is_dir():
+        raise FileNotFoundError(f"--plot: there is no folder {str(args.plot.parent)!r}.")
+    names = tuple(args.only or comparison.NETWORKS)
+    figures = []
+    for found in comparison.compare(names, args.repeats):
+        figures.append(found)
+        print(f"{len(figures)}/{len(names)} {found.name}: {found.seconds * 1e3:.1f} ms", flush=True)
+    print()
+    for line in comparison.table([comparison.row(f) for f in figures]):
+        print(line)
+    print("* on ImageNet, one crop, as published; the rest is counted and measured here.")
+    if set(names) == set(comparison.NETWORKS):
+        for text, holds in comparison.verdicts(figures):
+            print(f"{'holds' if holds else 'DOES NOT HOLD'}: {text}.")
+    if args.plot is not None:
+        _plot_comparison(figures, args.plot)
+        print(f"Drawn to {args.plot}.")
+    if args.json:
+        print(json.dumps([dataclasses.asdict(f) for f in figures]))
+
+
+def _plot_comparison(figures: Sequence[Any], path: Path) -> None:
+    from cnnlite import visualization
+    from cnnlite.optional import require
+
+    sheet = require("matplotlib.figure", "plot", "--plot").Figure((14, 6), layout="constrained")
+    left, right = sheet.subplots(1, 2)
+    visualization.plot_cnn_comparison(figures, left)
+    visualization.plot_depth_and_error(figures, right)
+    sheet.savefig(path, dpi=120)
 
 
 def _info(args: argparse.Namespace) -> None:

@@ -168,3 +168,24 @@ def test_fashion_mnist():
     result = json.loads(command("train", "lenet5", *options).stdout)
     assert result["data"] == "fashion-mnist"
     assert result["test_accuracy"] > 0.8
+
+
+def test_compare_cnns_counts_times_and_draws(tmp_path: Path):
+    """One network: progress, the table, the figures as JSON, the chart."""
+    pytest.importorskip("matplotlib", reason='the chart needs "cnnlite-engine[plot]"')
+    path = tmp_path / "cnns.png"
+    arguments = ["--only", "googlenet", "--repeats", "1", "--plot", str(path), "--json"]
+    done = command("compare-cnns", *arguments)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("1/1 googlenet")
+    assert any("6,998,552" in line and "1.58 G" in line for line in lines)
+    (found,) = json.loads(lines[-1])
+    assert found["parameters"] == 6_998_552 and found["seconds"] > 0
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_compare_cnns_names_what_it_does_not_know():
+    """Before anything is built."""
+    done = command("compare-cnns", "--only", "lenet")
+    assert done.returncode == 1 and "no network 'lenet'" in done.stderr

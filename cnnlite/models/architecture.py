@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnnlite.layers.base import Layer
 from cnnlite.layers.configuration import deserialize
 from cnnlite.layers.symbolic import Input, Node, SymbolicTensor
-from cnnlite.models.structure import Structure
+from cnnlite.models.structure import Structure, flatten
 from cnnlite.serialization import custom_object_scope, serialize
 
 if TYPE_CHECKING:
@@ -63,7 +63,11 @@ def _node_config(node: Node, number: dict[int, int], places: dict[int, list[Any]
     }
 
 
-def build(config: Mapping[str, Any], make: Callable[[Any], Layer] = deserialize) -> Model:
+def build(
+    config: Mapping[str, Any],
+    make: Callable[[Any], Layer] = deserialize,
+    inputs: list[SymbolicTensor] | None = None,
+) -> Model:
     """Return the model of an architecture; every lookup that fails raises.
 
     Parameters
@@ -72,13 +76,15 @@ def build(config: Mapping[str, Any], make: Callable[[Any], Layer] = deserialize)
         From :func:`graph_config`.
     make : function
         Returns the layer of a layer's configuration.
+    inputs : list of SymbolicTensor, optional
+        What the model begins with; default: new ones.
     """
     from cnnlite.models.model import Model
     from cnnlite.models.sequential import Sequential
 
-    inputs = [
-        Input(tuple(i["shape"]), i["batch_size"], i["dtype"], i["name"]) for i in config["inputs"]
-    ]
+    if inputs is None:
+        described = config["inputs"]
+        inputs = [Input(i["shape"], i["batch_size"], i["dtype"], i["name"]) for i in described]
     layers = [make(c) for c in config["layers"]]
     if config["class_name"] == "Sequential":
         return Sequential([*inputs, *layers], name=config["name"])
@@ -124,12 +130,18 @@ def model_from_json(json_string: str, custom_objects: dict[str, type] | None = N
         return build(json.loads(json_string))
 
 
-def clone_model(model: Model, clone_function: Callable[[Layer], Layer] | None = None) -> Model:
+def clone_model(
+    model: Model,
+    input_tensors: Any = None,
+    clone_function: Callable[[Layer], Layer] | None = None,
+) -> Model:
     """Return a model of the same architecture with new layers and fresh weights.
 
     Parameters
     ----------
     model : Model
+    input_tensors : SymbolicTensor, or list or dict of them, optional
+        What the clone begins with; default: new Inputs.
     clone_function : function of a layer, optional
         Returns the layer to take its place; default: a new one of its configuration.
 
@@ -150,7 +162,8 @@ def clone_model(model: Model, clone_function: Callable[[Layer], Layer] | None = 
     clone = clone_function
     classes = {type(layer).__name__: type(layer) for layer in with_sublayers(originals)}
     with custom_object_scope(classes):
-        return build(graph_config(model), make)
+        inputs = None if input_tensors is None else flatten(input_tensors)
+        return build(graph_config(model), make, inputs)
 
 
 def with_sublayers(layers: list[Layer]) -> list[Layer]:

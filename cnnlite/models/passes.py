@@ -82,16 +82,20 @@ def mask_before_unpooling(steps: list[Step], kept: set[Buffer]) -> None:
     winner's value is the pooled value, so the mask can come first.  (Of several
     NaN in one window, only the first, the winner, then has a NaN gradient.)
     """
+    used_by: dict[int, list[Step]] = {}
+    for step in steps:
+        for base in {id(b) for b in _bases((*step.inputs, *step.outputs))}:
+            used_by.setdefault(base, []).append(step)
     for mask in [s for s in steps if s.params.get("function") == "relu"]:
         if mask.name != "unary_backward" or mask.params["accumulate"]:
             continue
         dx, y = mask.inputs[0].base, mask.inputs[1].base
-        uses = [s for s in steps if any(b is dx for b in _bases((*s.inputs, *s.outputs)))]
+        uses = used_by[id(dx)]
         if len(uses) != 2 or uses[0].name != "maxpool2d_backward" or dx in kept:
             continue
         unpool = uses[0]
         dy, argmax = unpool.inputs
-        pools = [s for s in steps if s.name == "maxpool2d_forward" and s.outputs[1] is argmax]
+        pools = [s for s in used_by[id(argmax.base)] if s.name == "maxpool2d_forward"]
         if unpool.params["accumulate"] or len(pools) != 1 or pools[0].inputs[0].base is not y:
             continue
         masked = Buffer(dy.shape, dy.dtype)

@@ -186,11 +186,14 @@ class Life:
     offset: int = 0
     host: Life | None = None  # the life whose memory this one works in, in place
 
+    def __post_init__(self) -> None:
+        self.nbytes = self.buffer.nbytes
+
     def place(self) -> int:
         return self.offset if self.host is None else self.host.place()
 
     def span(self) -> slice:
-        return slice(self.offset, self.offset + self.buffer.nbytes)
+        return slice(self.offset, self.offset + self.nbytes)
 
 
 def place(lives: list[Life]) -> int:
@@ -205,12 +208,12 @@ def place(lives: list[Life]) -> int:
         offset = 0
         neighbours = (p for p in placed if p.start <= life.end and life.start <= p.end)
         for other in sorted(neighbours, key=lambda item: item.offset):
-            if offset + life.buffer.nbytes <= other.offset:
+            if offset + life.nbytes <= other.offset:
                 break
-            offset = max(offset, -(-other.span().stop // ALIGNMENT) * ALIGNMENT)
+            offset = max(offset, -(-(other.offset + other.nbytes) // ALIGNMENT) * ALIGNMENT)
         life.offset = offset
         placed.append(life)
-        total = max(total, life.span().stop)
+        total = max(total, offset + life.nbytes)
     return total
 
 

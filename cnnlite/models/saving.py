@@ -114,21 +114,24 @@ def _things(value: Any) -> list[Any]:
 
 
 def from_bytes(
-    data: bytes, source: str = "model", custom_objects: dict[str, type] | None = None
+    data: bytes,
+    source: str = "model",
+    custom_objects: dict[str, type] | None = None,
+    compiled: bool = True,
 ) -> Model:
     """Return the model whose file holds ``data``; ``source`` names it in errors."""
     with custom_object_scope(custom_objects):
-        return _from_bytes(data, source)
+        return _from_bytes(data, source, compiled)
 
 
-def _from_bytes(data: bytes, source: str) -> Model:
+def _from_bytes(data: bytes, source: str, compiled: bool) -> Model:
     description = _description(data, source)
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise FileFormatError(f"{source}: damaged model file: {error}.") from None
     try:
-        return _restore(description, tensors)
+        return _restore(description if compiled else {**description, "compile": None}, tensors)
     except (FileFormatError, MemoryError):
         raise
     except Exception as error:
@@ -262,7 +265,12 @@ def save_model(model: Model, filepath: Any, overwrite: bool = True) -> None:
     write(filepath, to_bytes(model), overwrite)
 
 
-def load_model(filepath: Any, custom_objects: dict[str, type] | None = None) -> Model:
+def load_model(
+    filepath: Any,
+    custom_objects: dict[str, type] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Model:
     """Return the model saved in a file, compiled as it was, with its optimizer's state.
 
     Parameters
@@ -270,6 +278,10 @@ def load_model(filepath: Any, custom_objects: dict[str, type] | None = None) -> 
     filepath : str or path
     custom_objects : dict of str to class, optional
         Classes of your own (layers, losses, ...) that the file names.
+    compile : bool
+        False leaves the optimizer and the losses out.
+    safe_mode : bool
+        Taken for Keras's sake: no file ever runs code.
 
     Raises
     ------
@@ -288,7 +300,7 @@ def load_model(filepath: Any, custom_objects: dict[str, type] | None = None) -> 
     ...     cnnlite.load_model(path).count_params()
     3
     """
-    return from_bytes(read(filepath), str(filepath), custom_objects)
+    return from_bytes(read(filepath), str(filepath), custom_objects, compile)
 
 
 def save_weights(model: Model, filepath: Any, overwrite: bool = True) -> None:

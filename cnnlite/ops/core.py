@@ -8,6 +8,7 @@ replays the calls later (see :mod:`cnnlite.models.plan`).
 
 from __future__ import annotations
 
+import math
 import operator
 import threading
 from collections.abc import Iterator, Sequence
@@ -41,7 +42,7 @@ class Buffer:
         self.base = self if base is None else base.base
 
     ndim = property(lambda self: len(self.shape))
-    size = property(lambda self: int(np.prod(self.shape, dtype=object)))
+    size = property(lambda self: math.prod(self.shape))
     nbytes = property(lambda self: self.size * self.dtype.itemsize)
 
     def __repr__(self) -> str:
