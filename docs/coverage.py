@@ -38,7 +38,9 @@ def ours(namespace: str, name: str) -> Any:
             module = importlib.import_module(f"cnnlite.{namespace}")
         except ImportError:
             return None
-    return getattr(module, name, None)
+    found = getattr(module, name, None)
+    # A module of this name is what Keras means only among the data sets.
+    return None if inspect.ismodule(found) and namespace != "datasets" else found
 
 
 def differences(namespace: str, name: str, theirs: list[list[str]] | None) -> list[str]:

@@ -15,6 +15,16 @@ from cnnlite.layers.embedding import Embedding
 from cnnlite.layers.flatten import Flatten
 from cnnlite.layers.masking import ActivityRegularization, Masking
 from cnnlite.layers.merge import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from cnnlite.layers.merge_functions import (
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from cnnlite.layers.multi_head_attention import MultiHeadAttention
 from cnnlite.layers.noise import GaussianDropout, GaussianNoise
 from cnnlite.layers.normalization import (
@@ -139,6 +149,14 @@ __all__ = [
     "UpSampling2D",
     "ZeroPadding1D",
     "ZeroPadding2D",
+    "add",
+    "average",
+    "concatenate",
     "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
     "serialize",
+    "subtract",
 ]

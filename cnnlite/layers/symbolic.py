@@ -121,6 +121,7 @@ def Input(
     batch_size: int | None = None,
     dtype: str | None = None,
     name: str | None = None,
+    batch_shape: Sequence[int | None] | None = None,
 ) -> SymbolicTensor:
     """Return a symbolic tensor that stands for a model's input.
 
@@ -134,6 +135,8 @@ def Input(
     dtype : {"float32", "float64", "int32", "uint8"}, optional
         "int64" counts as "int32", "bool" as "uint8".
     name : str, optional
+    batch_shape : sequence of int or None, optional
+        Batch size and shape together, in place of the first two.
 
     Examples
     --------
@@ -141,6 +144,13 @@ def Input(
     >>> cnnlite.Input((28, 28, 1)).shape
     (None, 28, 28, 1)
     """
+    if batch_shape is not None:
+        if shape is not None or batch_size is not None or not batch_shape:
+            raise ShapeError(
+                "Input: batch_shape stands for shape and batch_size together. "
+                f"Got batch_shape={batch_shape!r}, shape={shape!r}, batch_size={batch_size!r}."
+            )
+        batch_size, shape = batch_shape[0], tuple(batch_shape[1:])
     if shape is None or isinstance(shape, str | int):
         raise ShapeError(
             f"Input: shape must be a tuple of sizes without the batch. Got {shape!r}. "

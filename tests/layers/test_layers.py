@@ -540,3 +540,12 @@ def test_random_draws_of_a_node_differ_and_are_bounded():
     assert child.draw()["stream"] == 256
     with pytest.raises(ValueError, match="256"):
         ctx.draw()
+
+
+def test_input_of_a_batch_shape():
+    """The batch's size and the rest in one, as stateful layers need it."""
+    assert layers.Input(batch_shape=(8, None, 3)).shape == (8, None, 3)
+    assert layers.Input(batch_shape=(None, 3)).shape == (None, 3)
+    for wrong in ({"shape": (3,)}, {"batch_size": 8}):
+        with pytest.raises(ShapeError, match=r"batch_shape.*together"):
+            layers.Input(batch_shape=(8, 3), **wrong)

@@ -188,3 +188,17 @@ def test_dense_takes_penalties_and_constraints():
     config = layer.get_config()
     assert config["activation"] == "relu" and config["kernel_constraint"] is not None
     assert layers.Dense.from_config(config).get_config() == config
+
+
+@pytest.mark.parametrize(
+    "name", ["add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate"]
+)
+def test_functions_are_their_layers(name: str):
+    """On arrays and on symbolic tensors, with the layer's own arguments."""
+    a, b = np.array([[1.0, 5.0]], "float32"), np.array([[3.0, 4.0]], "float32")
+    layer = getattr(layers, name.capitalize())
+    function = getattr(layers, name)
+    np.testing.assert_array_equal(function([a, b]), layer()([a, b]))
+    x = layers.Input((2,))
+    made = function([x, x], name=f"my_{name}")
+    assert type(made.node.layer) is layer and made.node.layer.name == f"my_{name}"
