@@ -1,6 +1,7 @@
 """Layers: bookkeeping and the chain rule, each with its derivative beside it."""
 
-from cnnlite.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from cnnlite.layers.activation import Activation
+from cnnlite.layers.activation_functions import ELU, LeakyReLU, ReLU, Softmax
 from cnnlite.layers.attention import AdditiveAttention, Attention
 from cnnlite.layers.base import Layer
 from cnnlite.layers.configuration import deserialize
@@ -10,7 +11,7 @@ from cnnlite.layers.conv_separable import SeparableConv1D, SeparableConv2D
 from cnnlite.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from cnnlite.layers.dense import Dense
 from cnnlite.layers.dot import Dot
-from cnnlite.layers.dropout import Dropout
+from cnnlite.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D
 from cnnlite.layers.embedding import Embedding
 from cnnlite.layers.flatten import Flatten
 from cnnlite.layers.masking import ActivityRegularization, Masking
@@ -45,6 +46,7 @@ from cnnlite.layers.pooling_global import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
 )
+from cnnlite.layers.prelu import PReLU
 from cnnlite.layers.preprocessing import Normalization, Rescaling
 from cnnlite.layers.preprocessing_random import RandomFlip, RandomTranslation
 from cnnlite.layers.reshaping import Permute, RepeatVector, Reshape
@@ -127,6 +129,7 @@ __all__ = [
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
+    "PReLU",
     "Permute",
     "RNN",
     "RandomFlip",
@@ -142,6 +145,8 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
     "StackedRNNCells",
     "Subtract",
     "TimeDistributed",

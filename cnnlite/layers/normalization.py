@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 from cnnlite import ops
 from cnnlite.errors import CnnliteWarning, ShapeError
+from cnnlite.layers.axes import joined_last, separated
 from cnnlite.layers.base import Layer, check_single
 from cnnlite.layers.context import Context
 from cnnlite.layers.symbolic import Shape
 from cnnlite.ops.core import Tensor
 from cnnlite.shapes import is_int, normalize_axis
-
-
-def _last(x: Tensor, axes: Sequence[int]) -> Tensor:
-    """Return x with ``axes`` moved to the end, joined to one."""
-    ndim = x.ndim
-    order = [d for d in range(ndim) if d not in axes] + list(axes)
-    if order != list(range(ndim)):
-        x = ops.transpose(x, order)
-    return ops.reshape(x, _joined(x.shape, ndim - len(axes)))
-
-
-def _joined(shape: Sequence[int], kept: int) -> tuple[int, ...]:
-    columns = 1
-    for n in shape[kept:]:
-        columns *= n
-    return (*shape[:kept], columns)
-
-
-def _back(y: Tensor, shape: Sequence[int], axes: Sequence[int]) -> Tensor:
-    """Undo :func:`_last`: return y in ``shape``."""
-    ndim = len(shape)
-    order = [d for d in range(ndim) if d not in axes] + list(axes)
-    y = ops.reshape(y, [shape[d] for d in order])
-    if order == list(range(ndim)):
-        return y
-    inverse = [order.index(d) for d in range(ndim)]
-    return ops.transpose(y, inverse)
 
 
 def _epsilon(value: Any, where: str) -> float:
@@ -170,7 +143,7 @@ class BatchNormalization(Layer):
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         axes = (normalize_axis(self.axis, x.ndim, f"{self.name}: axis"),)
-        flat = _last(x, axes)
+        flat = joined_last(x, axes)
         statistics = {"epsilon": self.epsilon}
         if training and self.trainable:
             used = self._checked_mask(mask, flat)
@@ -187,7 +160,7 @@ class BatchNormalization(Layer):
             moving = self.moving_mean, self.moving_variance
             y = ops.batchnorm_inference(flat, *moving, self.gamma, self.beta, **statistics)
             ctx.save(flat, *moving, None, True)
-        return _back(y, x.shape, axes)
+        return separated(y, x.shape, axes)
 
     def _checked_mask(self, mask: Any, flat: Tensor) -> Any:
         """Return the mask over all axes but the last: (N,) or (N, T) masks count for the rest."""
@@ -214,7 +187,7 @@ class BatchNormalization(Layer):
         flat, mean, variance, mask, fixed = ctx.saved
         axes = (normalize_axis(self.axis, dy.ndim, f"{self.name}: axis"),)
         dx = ops.batchnorm_backward(
-            _last(dy, axes),
+            joined_last(dy, axes),
             flat,
             mean,
             variance,
@@ -226,7 +199,7 @@ class BatchNormalization(Layer):
             gamma_out=ctx.grad(self.gamma) if self.gamma is not None else None,
             beta_out=ctx.grad(self.beta) if self.beta is not None else None,
         )
-        return None if dx is None else _back(dx, dy.shape, axes)
+        return None if dx is None else separated(dx, dy.shape, axes)
 
 
 class LayerNormalization(Layer):
@@ -327,7 +300,7 @@ class LayerNormalization(Layer):
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         axes = self._axes(x.ndim)
-        flat = _last(x, axes)
+        flat = joined_last(x, axes)
         y, mean, inverse = ops.layernorm_forward(
             flat,
             self._line(self.gamma),
@@ -336,7 +309,7 @@ class LayerNormalization(Layer):
             rms_scaling=self.rms_scaling,
         )
         ctx.save(flat, mean, inverse)
-        return _back(y, x.shape, axes)
+        return separated(y, x.shape, axes)
 
     def backward(self, dy: Tensor, *, ctx: Context) -> Tensor | None:
         flat, mean, inverse = ctx.saved
@@ -344,7 +317,7 @@ class LayerNormalization(Layer):
         gradients = [None if w is None else ctx.grad(w) for w in (self.gamma, self.beta)]
         lines = [None if g is None else _line_of(g) for g in gradients]
         dx = ops.layernorm_backward(
-            _last(dy, axes),
+            joined_last(dy, axes),
             flat,
             mean,
             inverse,
@@ -357,7 +330,7 @@ class LayerNormalization(Layer):
         for gradient in gradients:
             if gradient is not None:
                 gradient.accumulate = True
-        return None if dx is None else _back(dx, dy.shape, axes)
+        return None if dx is None else separated(dx, dy.shape, axes)
 
 
 def _line_of(gradient: ops.Gradient) -> ops.Gradient:

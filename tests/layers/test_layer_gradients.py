@@ -183,6 +183,14 @@ CASES = [
     (f64(layers.ELU, 0.7), (2, 3, 4)),
     (f64(layers.Softmax), (2, 3, 4)),
     (f64(layers.Softmax, axis=1), (2, 3, 4)),
+    (f64(layers.Softmax, axis=(-1, 1)), (2, 3, 4)),
+    (f64(layers.PReLU), (2, 3, 4)),
+    (f64(layers.PReLU, shared_axes=(1, 2)), (2, 3, 2, 4)),
+    (f64(layers.Dense, 3, activation=layers.LeakyReLU(0.2)), (4, 5)),
+    (f64(layers.Dense, 3, use_bias=False, activation=layers.Softmax(1)), (2, 4, 5)),
+    (f64(layers.Conv2D, 3, 2, activation=layers.ELU(0.5)), (2, 4, 3, 2)),
+    (f64(layers.SpatialDropout1D, 0.5), (3, 4, 2)),
+    (f64(layers.SpatialDropout2D, 0.5), (3, 4, 2, 2)),
     *(
         (f64(pool, *args, **kwargs), IMAGE)
         for pool in (layers.MaxPooling2D, layers.AveragePooling2D)
@@ -544,3 +552,23 @@ def test_the_check_itself_finds_an_error():
 
     with pytest.raises(AssertionError, match="input 0"):
         check(Wrong(dtype="float64"), spread(2, 3))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        f64(layers.Dropout, 0.4, (None, 1, None)),
+        f64(layers.SpatialDropout1D, 0.4),
+        f64(layers.GaussianNoise, 0.4),
+    ],
+    ids=lambda maker: maker.text,
+)
+def test_shared_and_added_noise_in_training(make: Maker):
+    check(make.make(), spread(4, 5, 3), training=True)
+
+
+@pytest.mark.parametrize("axis", [-1, 1, (1, 2)])
+def test_softmax_with_a_mask(axis: Any):
+    """Where all of a sum is left out, too, the gradient is 0 and finite."""
+    mask = np.array([[[1, 1, 0], [0, 0, 0]], [[1, 1, 1], [0, 1, 1]]], "uint8")
+    check(layers.Softmax(axis, dtype="float64"), spread(2, 2, 3), mask=mask)
