@@ -6,6 +6,7 @@ Kernels come from the cases of :mod:`bench.cases`, which the tests check.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -177,6 +178,24 @@ def sequence_row(case: Sequences) -> Row:
     return Row(case.name, work, case.data, [goals.best_peer(case.ratio)], flops=case.flops)
 
 
+# -- normalization
+
+
+def normalization_row(shape: tuple[int, ...], ratio: float) -> Row:
+    """Batch normalization and ReLU in training, with the gradients of x, gamma and beta."""
+
+    def data() -> Arrays:
+        rng = np.random.default_rng(0)
+        vectors = {name: rng.uniform(0.5, 2, shape[-1:]) for name in ("gamma", "beta")}
+        images = {name: rng.standard_normal(shape) for name in ("x", "dy")}
+        return {k: a.astype(np.float32) for k, a in {**images, **vectors}.items()}
+
+    # x, y, dy and dx once each: least traffic.
+    size = 4 * 4 * math.prod(shape)
+    name = f"batch norm relu N{shape[0]} {shape[1]}x{shape[2]} {shape[3]} forward+backward"
+    return Row(name, {"kind": "batchnorm"}, data, [goals.best_peer(ratio)], nbytes=size)
+
+
 # -- networks
 
 
@@ -272,6 +291,7 @@ OVERHEAD_ROWS = [
 ROWS: list[Row] = [
     *kernel_rows(BENCHMARKS),
     *map(sequence_row, SEQUENCES),
+    normalization_row((64, 32, 32, 64), 1),
     *NETWORK_ROWS,
     *OVERHEAD_ROWS,
 ]

@@ -17,7 +17,7 @@ from bench.contestants import CONTESTANTS, OURS, numpy_best, numpy_plain, ours
 from bench.driver import Measured, Options, Process, Team, WorkerError, environment, prepared
 from bench.products import Matmul
 from bench.sequences import Sequences
-from bench.suite import ROWS, Row, kernel_rows, sequence_row
+from bench.suite import ROWS, Row, kernel_rows, normalization_row, sequence_row
 from cnnlite import ops
 from cnnlite.kernels import reference
 from tests.comparison import NUMPY_ULPS, assert_within, leaves, right_outputs
@@ -135,6 +135,41 @@ def test_lstm_of_torch_computes_what_ours_does(tmp_path: Path):
             team.worker("torch").ask("outputs", file=str(tmp_path / "lstm.npz"))
         with np.load(tmp_path / "lstm.npz") as found:
             check_lstm(dict(found))
+
+
+SMALL_NORM = normalization_row((3, 4, 5, 6), 1)
+
+
+def check_batchnorm(found: dict[str, np.ndarray]) -> None:
+    """Compare with the formulas of Ioffe and Szegedy's algorithm 1 in float64."""
+    x, dy, gamma, beta = (a.astype(np.float64) for a in SMALL_NORM.data().values())
+    axes, inverse = (0, 1, 2), 1 / np.sqrt(x.var((0, 1, 2)) + 1e-3)
+    normal = (x - x.mean(axes)) * inverse
+    y = np.maximum(normal * gamma + beta, 0)
+    dy = dy * (y > 0)
+    dbeta, dgamma = dy.sum(axes), (dy * normal).sum(axes)
+    rows = x.size // x.shape[-1]
+    dx = gamma * inverse * (dy - (dbeta + normal * dgamma) / rows)
+    for name, right in {"y": y, "dx": dx, "dgamma": dgamma, "dbeta": dbeta}.items():
+        np.testing.assert_allclose(found[name], right, atol=2e-5, err_msg=name)
+
+
+def test_our_batchnorm_computes_what_the_formulas_say():
+    made = ours.prepare(SMALL_NORM.work, SMALL_NORM.data())
+    made.run()
+    made.run()
+    check_batchnorm(made.outputs())
+
+
+@pytest.mark.skipif(TORCH is None, reason="CNNLITE_BENCH_TORCH names no Python with PyTorch")
+@pytest.mark.parametrize("name", ["torch", "torch-nhwc"])
+def test_batchnorm_of_torch_computes_the_same(name: str, tmp_path: Path):
+    with Team(1, Options(torch_python=TORCH, **QUICK)) as team:
+        with prepared(team, SMALL_NORM, [name]) as (ready, measured):
+            assert ready == [name], measured[name].error
+            team.worker(name).ask("outputs", file=str(tmp_path / "norm.npz"))
+        with np.load(tmp_path / "norm.npz") as found:
+            check_batchnorm(dict(found))
 
 
 def test_workers_of_other_interpreters_need_no_cnnlite():

@@ -48,9 +48,10 @@ KERNELS = frozenset({"matmul", "conv2d", "maxpool2d"})
 WINDOWS = frozenset({"conv2d", "maxpool2d"})
 NETWORKS = frozenset({"train", "predict"})
 SEQUENCES = frozenset({"lstm"})
+NORMS = frozenset({"batchnorm"})
 
 CONTESTANTS = {
-    OURS: Contestant("ours", KERNELS | NETWORKS | SEQUENCES | {"eager", "plan", "import"}),
+    OURS: Contestant("ours", KERNELS | NETWORKS | SEQUENCES | NORMS | {"eager", "plan", "import"}),
     "numpy": Contestant("numpy_plain", KERNELS | {"eager", "plan"}, spins=True),
     # OpenBLAS takes its Haswell kernels on CPUs that it does not know, at half the peak.
     "numpy-skylakex": Contestant(
@@ -62,10 +63,12 @@ CONTESTANTS = {
     ),
     "numpy-best": Contestant("numpy_best", WINDOWS, spins=True),
     "torch": Contestant(
-        "torch_eager", KERNELS | NETWORKS | SEQUENCES | {"eager", "import"}, needs_torch=True
+        "torch_eager",
+        KERNELS | NETWORKS | SEQUENCES | NORMS | {"eager", "import"},
+        needs_torch=True,
     ),
     "torch-nhwc": Contestant(
-        "torch_eager", WINDOWS | NETWORKS, {"channels_last": True}, needs_torch=True
+        "torch_eager", WINDOWS | NETWORKS | NORMS, {"channels_last": True}, needs_torch=True
     ),
     MACHINE: Contestant("machine", frozenset({"fma", "triad"})),
 }

@@ -115,6 +115,32 @@ def _lstm(work: dict[str, Any], arrays: Arrays) -> Job:
     return Job(plan.run, outputs=lambda: {name: plan.arrays[name] for name in names})
 
 
+def _batchnorm(work: dict[str, Any], arrays: Arrays) -> Job:
+    """A plan of the operations that BatchNormalization and ReLU record in training."""
+    channels = arrays["gamma"].shape
+    moving = np.zeros(channels, np.float32), np.ones(channels, np.float32)
+
+    def program(plan: Any) -> None:
+        x, dy, gamma, beta = (plan.input(name, a.shape, a.dtype) for name, a in arrays.items())
+        h, mean, variance = ops.batchnorm_forward(x, gamma, beta)
+        ops.batchnorm_update(*moving, mean, variance)
+        y = ops.relu(h)
+        dgamma, dbeta = (ops.Gradient(ops.Buffer(channels, np.float32)) for _ in range(2))
+        dx = ops.batchnorm_backward(
+            ops.relu_backward(dy, y), x, mean, variance, gamma, gamma_out=dgamma, beta_out=dbeta
+        )
+        found = {"y": y, "dx": dx, "dgamma": dgamma.array, "dbeta": dbeta.array}
+        for name, array in found.items():
+            plan.output(name, array)
+
+    plan = record(program)
+    plan.bind(aligned(np.zeros(plan.nbytes, np.uint8)))
+    for name, array in arrays.items():
+        plan.arrays[name][...] = array
+    names = ("y", "dx", "dgamma", "dbeta")
+    return Job(plan.run, outputs=lambda: {name: plan.arrays[name] for name in names})
+
+
 def _in_turn(calls: list[Any]) -> Any:
     if len(calls) == 1:
         return calls[0]
@@ -152,6 +178,7 @@ PREPARE = {
     "conv2d": _conv2d,
     "maxpool2d": _maxpool2d,
     "lstm": _lstm,
+    "batchnorm": _batchnorm,
     "eager": _eager,
     "plan": _plan,
     "train": ours_networks.train,

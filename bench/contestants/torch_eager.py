@@ -42,6 +42,8 @@ def prepare(work: dict[str, Any], arrays: Arrays, channels_last: bool = False) -
         return _maxpool2d(work, arrays, channels_last)
     if kind == "lstm":
         return _lstm(work, arrays)
+    if kind == "batchnorm":
+        return _batchnorm(arrays, channels_last)
     tensors = {name: torch.from_numpy(a) for name, a in arrays.items()}
     return _matmul(work, tensors) if kind == "matmul" else _eager(tensors)
 
@@ -129,6 +131,29 @@ def _maxpool2d(work: dict[str, Any], arrays: Arrays, channels_last: bool) -> Job
         (latest["dx"],) = torch.autograd.grad(y, x, dy)
 
     return Job(run, outputs=lambda: {k: _from_image(t) for k, t in latest.items()})
+
+
+def _batchnorm(arrays: Arrays, channels_last: bool) -> Job:
+    """With Keras's defaults: momentum 0.99 and epsilon 1e-3."""
+    x, dy = (_image(arrays[k], channels_last) for k in ("x", "dy"))
+    gamma, beta = (torch.from_numpy(arrays[k]) for k in ("gamma", "beta"))
+    wanted = {"dx": x, "dgamma": gamma, "dbeta": beta}
+    for leaf in wanted.values():
+        leaf.requires_grad_()
+    moving = torch.zeros(len(gamma)), torch.ones(len(gamma))
+    latest: dict[str, Any] = {}
+
+    def run() -> None:
+        h = functional.batch_norm(x, *moving, gamma, beta, True, 0.01, 1e-3)
+        latest["y"] = functional.relu(h)
+        latest["gradients"] = torch.autograd.grad(latest["y"], tuple(wanted.values()), dy)
+
+    def outputs() -> Arrays:
+        dx, dgamma, dbeta = latest["gradients"]
+        images = {"y": _from_image(latest["y"]), "dx": _from_image(dx)}
+        return images | {"dgamma": dgamma.numpy(), "dbeta": dbeta.numpy()}
+
+    return Job(run, outputs=outputs)
 
 
 def _lstm(work: dict[str, Any], arrays: Arrays) -> Job:
