@@ -143,7 +143,7 @@ def as_targets(
     trained = [h for h in heads if h.loss is not None or h.metrics]
     if y is None:
         raise ValueError(f"{where}: no targets. Got y=None. Pass y, one target per sample.")
-    given = _for_heads(y, heads, trained, names, f"{where}: targets")
+    given = targets_for(y, heads, names, where)
     if sample_weight is not None and class_weight is not None:
         raise ValueError(f"{where}: pass class_weight or sample_weight, not both.")
     if class_weight is not None and len(heads) > 1:
@@ -167,6 +167,12 @@ def as_targets(
         if weights[i] is not None:
             weights[i] = None if target is None else _as_weights(weights[i], n, head.tensor, where)
     return Dataset(inputs, targets, weights)
+
+
+def targets_for(y: Any, heads: Sequence[Head], names: Sequence[str], where: str) -> list[Any]:
+    """Return the targets given for each head, None for those that nothing is asked of."""
+    trained = [h for h in heads if h.loss is not None or h.metrics]
+    return _for_heads(y, heads, trained, names, f"{where}: targets")
 
 
 def _for_heads(

@@ -14,6 +14,7 @@ from cnnlite.metrics import Metric
 from cnnlite.models.structure import by_name
 from cnnlite.ops.core import Tensor
 
+_CROSSENTROPY = ("crossentropy", "ce")
 _PLAIN = "sum_over_batch_size"  # the reduction that losses and their gradients have built in
 
 
@@ -32,6 +33,8 @@ class Head:
         Measured without and with the sample weights.
     label : str
         What precedes the metrics' names: the output's name and "_" if there are several.
+    undecided : bool
+        Whether ``loss`` may change, to the cross-entropy that the targets turn out to need.
 
     Attributes
     ----------
@@ -48,9 +51,11 @@ class Head:
         unweighted: list[metrics.Metric],
         weighted: list[metrics.Metric],
         label: str,
+        undecided: bool = False,
     ) -> None:
         self.index, self.tensor, self.loss, self.weight = index, tensor, loss, weight
         self.unweighted, self.weighted, self.label = unweighted, weighted, label
+        self.undecided = undecided
         self.log_names: list[str] = []
         self.mean = metrics.Mean(f"{label}loss")
         self._ctx: Context | None = None
@@ -172,21 +177,57 @@ def make_heads(
     counted = _metrics_of(weighted, names, "compile: weighted_metrics")
     heads = []
     for i, (tensor, name) in enumerate(zip(tensors, names, strict=True)):
-        found = None if given[i] is None else losses.get(given[i])
+        found, undecided = _found_loss(given[i], tensor.shape)
         if found is not None and found.reduction in (None, "none"):
             raise ValueError(
                 f"compile: the loss {found.name} has reduction={found.reduction!r}, and training "
                 'needs one number. Use "sum_over_batch_size" or "sum".'
             )
         uncounted, weighed = (
-            [metrics.get(m, found, tensor.shape) for m in wanted]
+            [metrics.get(m, None if undecided else found, tensor.shape) for m in wanted]
             for wanted in (plain[i], counted[i])
         )
         label = f"{name}_" if several else ""
         weight = _checked_weight(weights[i], name)
-        heads.append(Head(i, tensor, found, weight, uncounted, weighed, label))
+        heads.append(Head(i, tensor, found, weight, uncounted, weighed, label, undecided))
     _name_metrics(heads)
     return heads
+
+
+def as_loss(identifier: Any) -> Any:
+    """Return a loss that ``compile`` was given.
+
+    "crossentropy" ("ce") stays a name, until predictions and targets tell which one it is.
+    """
+    if isinstance(identifier, str) and identifier.lower() in _CROSSENTROPY:
+        return _CROSSENTROPY[0]
+    return None if identifier is None else losses.get(identifier)
+
+
+def crossentropy_for(output_shape: tuple, target_shape: tuple) -> losses.Loss:
+    """Return the cross-entropy for targets of this shape, by Keras's rule.
+
+    Examples
+    --------
+    >>> from cnnlite.models.heads import crossentropy_for
+    >>> crossentropy_for((None, 1), (8,)).name
+    'binary_crossentropy'
+    >>> crossentropy_for((None, 10), (8,)).name
+    'sparse_categorical_crossentropy'
+    """
+    if output_shape[-1] == 1:
+        return losses.BinaryCrossentropy()
+    if len(target_shape) < len(output_shape) or target_shape[-1] == 1:
+        return losses.SparseCategoricalCrossentropy()
+    return losses.CategoricalCrossentropy()
+
+
+def _found_loss(given: Any, output_shape: tuple) -> tuple[losses.Loss | None, bool]:
+    """Return a head's loss, and whether that is a guess until targets are seen."""
+    found = as_loss(given)
+    if found != _CROSSENTROPY[0]:
+        return found, False
+    return crossentropy_for(output_shape, output_shape), output_shape[-1] != 1
 
 
 def _name_metrics(heads: list[Head]) -> None:

@@ -26,10 +26,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from cnnlite import losses, metrics, optimizers, regularizers
+from cnnlite import metrics, optimizers, regularizers
 from cnnlite.errors import FileFormatError
 from cnnlite.layers.base import Layer
 from cnnlite.models import architecture
+from cnnlite.models.heads import as_loss
 from cnnlite.models.structure import flatten
 from cnnlite.serialization import custom_object_scope, serialize
 from cnnlite.shapes import is_int
@@ -215,7 +216,7 @@ def _restore(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Mod
 def _restore_compiled(model: Model, settings: dict[str, Any]) -> None:
     model.compile(
         optimizers.get(settings["optimizer"]),
-        _made(settings["loss"], losses.get),
+        _made(settings["loss"], as_loss),
         settings["loss_weights"],
         _made(settings["metrics"], metrics.deserialize),
         _made(settings["weighted_metrics"], metrics.deserialize),

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnlite import losses, metrics, ops, optimizers, regularizers
+from cnnlite import metrics, ops, optimizers, regularizers
 from cnnlite.callbacks import History
 from cnnlite.errors import CnnliteWarning
 from cnnlite.kernels.registry import get_backend
 from cnnlite.layers.context import Clock, StepState
 from cnnlite.models.arena import Arena
-from cnnlite.models.data import Dataset, as_inputs, as_targets
+from cnnlite.models.data import Dataset, as_inputs, as_targets, targets_for
 from cnnlite.models.graph import Forward, Graph
-from cnnlite.models.heads import Head, make_heads
+from cnnlite.models.heads import Head, as_loss, crossentropy_for, make_heads
 from cnnlite.models.plan import EagerPlan, record
 from cnnlite.models.structure import Structure
 from cnnlite.ops import Parameter
@@ -75,6 +75,8 @@ class Steps:
         optimizer : str or Optimizer
         loss : str, Loss, or a list or dict of them
             For several outputs: one for all, or one for each (None: not trained on).
+            ``"crossentropy"`` (``"ce"``) is binary, sparse or categorical by the shapes of
+            predictions and targets; the first targets decide.
         loss_weights : list or dict of float, optional
             What each output's loss counts in their sum.
         metrics, weighted_metrics : list or dict of str or Metric, optional
@@ -91,13 +93,11 @@ class Steps:
         """
         with self._lock:
             if isinstance(loss, dict):
-                loss = {
-                    name: None if one is None else losses.get(one) for name, one in loss.items()
-                }
+                loss = {name: as_loss(one) for name, one in loss.items()}
             elif isinstance(loss, list | tuple):
-                loss = [None if one is None else losses.get(one) for one in loss]
-            elif loss is not None:
-                loss = losses.get(loss)
+                loss = [as_loss(one) for one in loss]
+            else:
+                loss = as_loss(loss)
             if metrics is not None and not isinstance(metrics, list | tuple | dict):
                 metrics = [metrics]
             self.optimizer = optimizers.get(optimizer)
@@ -379,7 +379,20 @@ class Steps:
     ) -> Dataset:
         inputs = self._inputs(x, where)
         heads = self._all_heads(where)
+        if y is not None and any(head.undecided for head in heads):
+            heads = self._decided_heads(y, heads, where)
         return as_targets(inputs, y, sample_weight, class_weight, heads, self.output_names, where)
+
+    def _decided_heads(self, y: Any, heads: list[Head], where: str) -> list[Head]:
+        """Return the heads with the cross-entropies that these targets need, from now on."""
+        given = targets_for(y, heads, self.output_names, where)
+        chosen = [
+            crossentropy_for(head.tensor.shape, np.shape(target)) if head.undecided else head.loss
+            for head, target in zip(heads, given, strict=True)
+        ]
+        self.loss = self._settings["loss"] = chosen if len(chosen) > 1 else chosen[0]
+        self._heads = None
+        return self._all_heads(where)
 
     def _order(self, n: int, step: int) -> np.ndarray:
         """Return a permutation that is a function of the model's seed and the step it is for.
