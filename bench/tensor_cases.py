@@ -141,7 +141,7 @@ TENSOR_SHARED: list[Case] = [
     Binary(function="add", a=(900, 450), b=(450,)),
     Binary(function="multiply", a=(90, 10, 450), b=(90, 1, 1)),
     Masked(operation="where", a=(40, 1, 100, 100), b=(40, 2, 100, 100)),
-    Masked(operation="logical", a=(400, 1, 1000), b=(1000, 1), function="and"),
+    Masked(operation="logical", a=(400, 1, 1000), b=(10, 1), function="and"),
     Transpose(shape=(70, 65, 130), axes=(0, 2, 1)),
     Transpose(shape=(50, 65, 130), axes=(1, 0, 2)),
     Reduce(function="sum", shape=(700_001,), axes=(0,)),
