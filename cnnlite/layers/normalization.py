@@ -146,7 +146,7 @@ class BatchNormalization(Layer):
         flat = joined_last(x, axes)
         statistics = {"epsilon": self.epsilon}
         if training and self.trainable:
-            used = self._checked_mask(mask, flat)
+            used = self._checked_mask(mask, x)
             self._warn_of_a_single_value(flat)
             y, mean, variance = ops.batchnorm_forward(
                 flat, self.gamma, self.beta, mask=used, **statistics
@@ -162,14 +162,19 @@ class BatchNormalization(Layer):
             ctx.save(flat, *moving, None, True)
         return separated(y, x.shape, axes)
 
-    def _checked_mask(self, mask: Any, flat: Tensor) -> Any:
-        """Return the mask over all axes but the last: (N,) or (N, T) masks count for the rest."""
+    def _checked_mask(self, mask: Any, x: Tensor) -> Any:
+        """Return the mask, which must say of each row of channels whether it counts."""
         if mask is None:
             return None
-        if tuple(mask.shape) != tuple(flat.shape[:-1]):
+        if self.axis not in (-1, x.ndim - 1):
+            raise ShapeError(
+                f"{self.name}: with a mask the channels must be the last axis. "
+                f"Got axis {self.axis} of {x.ndim}. Transpose the input, or leave the mask out."
+            )
+        if tuple(mask.shape) != tuple(x.shape[:-1]):
             raise ShapeError(
                 f"{self.name}: the mask must have one dimension less than the input. "
-                f"Got mask {tuple(mask.shape)}, input {tuple(flat.shape)}."
+                f"Got mask {tuple(mask.shape)}, input {tuple(x.shape)}."
             )
         return mask
 

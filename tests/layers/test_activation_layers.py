@@ -313,3 +313,14 @@ def test_prelu_keeps_to_its_shape():
     layer(X)
     with pytest.raises(ShapeError, match=r"built for alpha of shape \(2, 3\)"):
         layer(waves(2, 3, 3))
+
+
+def test_masked_batch_normalization():
+    """Keras 3.15 gives these: steps that the mask leaves out are normalized, and not counted."""
+    x = np.array([[[1, 5], [3, 2], [100, 7]], [[4, 0], [50, 1], [60, 9]]], "float32")
+    layer = layers.BatchNormalization(momentum=0.0)
+    y = layer(x, training=True, mask=np.array([[1, 1, 0], [1, 0, 0]]))
+    assert_figures(layer.moving_mean.numpy(), [2.66667, 2.33333])
+    assert_figures(layer.moving_variance.numpy(), [1.55556, 4.22222])
+    assert_figures(y[:, 0], [[-1.33588, 1.29762], [1.06870, -1.13542]])
+    assert_figures(y[0, 2] / 100, [0.7801522, 0.0227083])

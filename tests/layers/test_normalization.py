@@ -90,3 +90,15 @@ def test_bad_constructors(make, match: str):
 def test_bad_axis():
     with pytest.raises(ShapeError, match="axis"):
         layers.BatchNormalization(axis=5)(X)
+
+
+@pytest.mark.parametrize(
+    ("axis", "mask", "match"),
+    [(1, np.ones((2, 2), bool), "last axis.*axis 1"), (-1, np.ones(2, bool), "one dimension less")],
+)
+def test_a_mask_that_does_not_say_which_rows_count(axis: int, mask: np.ndarray, match: str):
+    """(2, 2, 2): as many steps as channels, so that only the axis tells the mistake."""
+    layer = layers.BatchNormalization(axis)
+    with pytest.raises(ShapeError, match=match):
+        layer(np.ones((2, 2, 2), "float32"), training=True, mask=mask)
+    assert layer(np.ones((2, 2, 2), "float32"), mask=mask).shape == (2, 2, 2)
