@@ -90,7 +90,7 @@ def mask_before_unpooling(steps: list[Step], kept: set[Buffer]) -> None:
         if mask.name != "unary_backward" or mask.params["accumulate"]:
             continue
         dx, y = mask.inputs[0].base, mask.inputs[1].base
-        uses = used_by[id(dx)]
+        uses = used_by.get(id(dx), [])  # none: an array of the caller's
         if len(uses) != 2 or uses[0].name != "maxpool2d_backward" or dx in kept:
             continue
         unpool = uses[0]
