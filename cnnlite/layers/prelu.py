@@ -95,5 +95,5 @@ class PReLU(Layer):
         if not ctx.needs_dx:
             return None
         # At 0 itself the gradient is 0, as that of ReLU.
-        below = ops.where(ops.not_equal(negative, 0.0), ops.multiply(dy, self.alpha), 0.0)
-        return ops.add(ops.relu_backward(dy, x), below)
+        below = ops.relu_backward(dy, ops.multiply(negative, -1.0))
+        return ops.add(ops.relu_backward(dy, x), ops.multiply(below, self.alpha))

@@ -108,6 +108,16 @@ void CNN_NAME(binary)(const void *args, ptrdiff_t tile, void *scratch)
     }
 }
 
+/* n elements of a row whose mask has a byte for each. */
+CNN_INLINE void where_row(float *y, const float *x, const uint8_t *mask, float value, ptrdiff_t n)
+{
+    ptrdiff_t i = 0;
+    for (; i + CNN_W <= n; i += CNN_W)
+        vf_store(y + i, vf_select(vi_load_bytes(mask + i) != 0, vf_load(x + i), vf_set1(value)));
+    for (; i < n; i++)
+        y[i] = mask[i] ? x[i] : value;
+}
+
 void CNN_NAME(where)(const void *args, ptrdiff_t tile, void *scratch)
 {
     const struct cnn_broadcast *a = args;
@@ -122,8 +132,7 @@ void CNN_NAME(where)(const void *args, ptrdiff_t tile, void *scratch)
         const uint8_t *mask = (const uint8_t *)a->b + c.b;
         n = cnn_min(left_in_row(w, &c), end - at);
         if (x_step && mask_step)
-            for (ptrdiff_t i = 0; i < n; i++)
-                y[i] = mask[i] ? x[i] : a->value;
+            where_row(y, x, mask, a->value, n);
         else
             for (ptrdiff_t i = 0; i < n; i++)
                 y[i] = mask[i * mask_step] ? x[i * x_step] : a->value;
