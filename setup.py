@@ -78,14 +78,19 @@ class BuildLevels(build_ext):
 
 
 def extension(path):
+    name = str(path.with_suffix("")).replace(os.sep, ".")
+    # The loops of the cython back end are arithmetic; the others call csrc, and -O2 with no
+    # symbols makes them a quarter smaller and no slower (a call of `unary` on 16 floats: 106 ns).
+    optimize = "-O3" if "cython" in path.parts else "-O2"
+    strip = ["-Wl,-s"] if sys.platform == "linux" and name != OWNER and not SANITIZE else []
     return Extension(
-        str(path.with_suffix("")).replace(os.sep, "."),
+        name,
         [str(path)],
         include_dirs=[numpy.get_include(), "csrc"],
         depends=[str(source) for source in Path("csrc").rglob("*.[ch]")],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        extra_compile_args=["-O3", "-g0", "-ffp-contract=off", *OPENMP, *SANITIZE_FLAGS],
-        extra_link_args=[*OPENMP_LINK, *SANITIZE_FLAGS],
+        extra_compile_args=[optimize, "-g0", "-ffp-contract=off", *OPENMP, *SANITIZE_FLAGS],
+        extra_link_args=[*OPENMP_LINK, *SANITIZE_FLAGS, *strip],
     )
 
 
