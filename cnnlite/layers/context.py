@@ -213,7 +213,8 @@ class Context:
                 stacklevel=2,
             )
             return None
-        return layer.compute_mask(x, mask, ctx=self)
+        known = {"ctx": self} if accepts(type(layer).compute_mask, "ctx") else {}
+        return layer.compute_mask(x, mask, **known)
 
     def _own_layer(self) -> Layer:
         if self.layer is None:

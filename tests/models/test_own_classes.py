@@ -269,3 +269,25 @@ def test_json_of_an_unknown_class():
     model = Sequential([Input((3,)), Scale()])
     with pytest.raises(ValueError, match="Scale"):
         models.model_from_json(model.to_json())
+
+
+def test_a_layer_may_pass_its_mask_on_as_keras_s_do():
+    """compute_mask(x, mask), without ctx, is enough for one that only hands it on."""
+
+    class Through(layers.Layer):
+        supports_masking = True
+
+        def call(self, x, *, ctx):
+            return x
+
+        def backward(self, dy, *, ctx):
+            return dy
+
+        def compute_mask(self, x, mask):
+            return mask
+
+    x = cnnlite.Input((4,), dtype="int32")
+    h = Through()(layers.Embedding(5, 3, mask_zero=True)(x))
+    model = cnnlite.Model(x, layers.GlobalAveragePooling1D()(h))
+    short, padded = model.predict(np.array([[1, 2, 0, 0], [1, 2, 1, 2]]), verbose=0)
+    np.testing.assert_allclose(short, padded, rtol=1e-6)
