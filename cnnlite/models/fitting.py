@@ -95,6 +95,10 @@ class Fit:
                 self.calls.call("on_epoch_begin", self.epoch)
             if self.batch == 0 or not self.model.stop_training:
                 self._run_batches(progress)
+            if self.batch == 0:  # a generator that ended in an earlier epoch, and said so
+                progress.abandon()
+                self.model.stop_training = True
+                return
             logs = self.model._logs()
             if self._validation is not None and self._validates(self.epoch):
                 logs |= self.validate()
@@ -121,7 +125,7 @@ class Fit:
                 self.calls.call("on_train_batch_end", self.batch - 1, logs=model._logs())
             if model.stop_training:
                 break
-        if self.batch == 0:
+        if self.batch == 0 and not self.logs:
             raise ValueError("fit: the data gave no batch. Pass a generator that yields (x, y).")
 
     def validate(self) -> dict[str, Any]:

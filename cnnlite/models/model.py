@@ -58,6 +58,16 @@ class Model(Trainer):
     (1, 4)
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("train_step", "test_step", "predict_step", "compute_loss"):
+            if name in vars(cls):
+                raise TypeError(
+                    f"{cls.__name__}: a {name} of one's own needs automatic differentiation, which "
+                    "cnnlite has not. Write a Layer, a Loss or a Metric with its call and "
+                    "backward, or loop over train_on_batch()."
+                )
+
     def __init__(
         self,
         inputs: Any = None,

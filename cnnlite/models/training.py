@@ -30,19 +30,21 @@ class Trainer(Steps):
         class_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """Train on one batch; return the loss and metrics, running since ``reset_metrics``."""
+        """Train on one batch; return its loss and metrics."""
         with self._lock:
             data = self._dataset(x, y, sample_weight, "train_on_batch", class_weight)
             self._start_training()
+            self.reset_metrics()
             self._train_step(data, slice(0, len(data)), len(data))
             return self._result(return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Evaluate one batch; return the loss and metrics, running since ``reset_metrics``."""
+        """Evaluate one batch; return its loss and metrics."""
         with self._lock:
             data = self._dataset(x, y, sample_weight, "test_on_batch")
+            self.reset_metrics()
             self._test_step(data, slice(0, len(data)))
             return self._result(return_dict)
 

@@ -59,16 +59,6 @@ def test_metrics_start_anew_in_each_epoch():
     assert losses[0] > losses[1] > losses[2]
 
 
-def test_train_on_batch_runs_until_reset_metrics():
-    """Without a reset the returned values are means over the batches so far."""
-    model = make(rate=0.0)
-    a, b = mse(model, X[:4], Y[:4]), mse(model, X[4:], Y[4:])
-    assert model.train_on_batch(X[:4], Y[:4]) == pytest.approx(a, rel=1e-6)
-    assert model.train_on_batch(X[4:], Y[4:]) == pytest.approx((4 * a + 6 * b) / 10, rel=1e-6)
-    model.reset_metrics()
-    assert model.test_on_batch(X[4:], Y[4:]) == pytest.approx(b, rel=1e-6)
-
-
 def test_sample_weight_weighs_the_loss_and_not_the_metrics():
     """loss = sum(w l) / N; metrics count every sample once, as Keras's `metrics` do."""
     model = make(0.0, "sparse_categorical_crossentropy", ["accuracy"])
@@ -490,3 +480,12 @@ def test_batches_one_by_one():
     stepped.reset_metrics()
     loss, metric = stepped.test_on_batch(X, Y)
     assert [loss, metric] == pytest.approx(stepped.evaluate(X, Y, verbose=0), rel=1e-6)
+
+
+def test_figures_of_one_batch_are_its_own():
+    """Each call begins anew, as in Keras: 1 and 9 are the squares of 1 and 3."""
+    model = cnnlite.Sequential([Input((1,)), layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(optimizers.SGD(0.0), "mse")
+    one = np.ones((1, 1))
+    for call in (model.train_on_batch, model.test_on_batch):
+        assert [call(one, np.full((1, 1), y)) for y in (1.0, 3.0)] == [1.0, 9.0]

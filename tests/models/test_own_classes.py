@@ -291,3 +291,10 @@ def test_a_layer_may_pass_its_mask_on_as_keras_s_do():
     model = cnnlite.Model(x, layers.GlobalAveragePooling1D()(h))
     short, padded = model.predict(np.array([[1, 2, 0, 0], [1, 2, 1, 2]]), verbose=0)
     np.testing.assert_allclose(short, padded, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["train_step", "test_step", "predict_step", "compute_loss"])
+def test_a_step_of_one_s_own_is_refused_and_not_ignored(name: str):
+    """It would need automatic differentiation; the error says what to write."""
+    with pytest.raises(TypeError, match=rf"Mine: a {name}.*call and backward.*train_on_batch"):
+        type("Mine", (Model,), {name: lambda self, data: None})

@@ -425,3 +425,13 @@ def test_bad_calls(call: Any, error: type[Exception], match: str):
     with pytest.raises(error, match=match):
         call(model)
     assert bits(model) == before
+
+
+def test_a_generator_that_ends_in_an_earlier_epoch_ends_the_training():
+    """With a warning, and the history so far: three batches, then one, then none."""
+    model = cnnlite.Sequential([cnnlite.Input((2,)), cnnlite.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    with pytest.warns(CnnliteWarning, match="the data ended after"):
+        history = model.fit(((x, y) for _ in range(4)), steps_per_epoch=3, epochs=3, verbose=0)
+    assert history.epoch == [0, 1]
