@@ -66,7 +66,10 @@ def test_configurations_make_equal_metrics(case: tuple):
     close(again(array(case[2]), array(case[3]), array(case[4])), case[5])
 
 
-CLASSES = [n for n in metrics.__all__ if n[0].isupper() and n != "Metric"]
+# A wrapper needs its function.
+CLASSES = [
+    n for n in metrics.__all__ if n[0].isupper() and n not in ("Metric", "MeanMetricWrapper")
+]
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -156,9 +159,9 @@ def test_nan_predictions_are_negative_and_wrong():
 
 
 def test_before_the_first_batch():
-    for name in metrics.__all__:
+    for name in CLASSES:
         cls = getattr(metrics, name)
-        if isinstance(cls, type) and cls not in (metrics.Metric, metrics.R2Score):
+        if cls is not metrics.R2Score:
             assert np.all(np.asarray(cls().result()) == 0)
 
 

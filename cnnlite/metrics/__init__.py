@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cnnlite import losses
 from cnnlite.losses import Loss
 from cnnlite.losses.base import snake_name
 from cnnlite.metrics.accuracies import (
@@ -30,6 +31,7 @@ from cnnlite.metrics.errors import (
     Hinge,
     KLDivergence,
     LogCoshError,
+    LossMetric,
     MeanAbsoluteError,
     MeanAbsolutePercentageError,
     MeanSquaredError,
@@ -39,6 +41,7 @@ from cnnlite.metrics.errors import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
+from cnnlite.metrics.function import MeanMetricWrapper
 from cnnlite.metrics.r2 import R2Score
 from cnnlite.metrics.thresholds import (
     FalseNegatives,
@@ -70,6 +73,7 @@ __all__ = [
     "LogCoshError",
     "Mean",
     "MeanAbsoluteError",
+    "MeanMetricWrapper",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
@@ -160,7 +164,8 @@ def get(identifier: Any, loss: Loss | None = None, output_shape: tuple | None = 
 
     Parameters
     ----------
-    identifier : str, dict, Metric or class of metrics
+    identifier : str, dict, Metric or class of metrics, Loss, or function
+        The mean of a loss's values, or of what a function of (y_true, y_pred) returns.
         ``"accuracy"`` (``"acc"``) becomes binary for predictions of one value, sparse for
         targets that are class numbers, else categorical, as in Keras; so does
         ``"crossentropy"`` (``"ce"``).  A metric that is named by a string has that name.
@@ -193,6 +198,14 @@ def _resolved(identifier: Any, loss: Loss | None, output_shape: tuple | None) ->
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
+    if isinstance(identifier, Loss):
+        return LossMetric(identifier, identifier.name, None)
+    if callable(identifier):
+        try:  # one of cnnlite.losses: its values are computed in the plan
+            own = losses.get(identifier)
+        except (TypeError, ValueError):
+            return MeanMetricWrapper(identifier)
+        return LossMetric(own, identifier.__name__, None)
     if not isinstance(identifier, str):
         return deserialize(identifier)
     if identifier.lower() not in _ACCURACY + _CROSSENTROPY:

@@ -20,6 +20,7 @@ class LossMetric(Metric):
     def __init__(self, loss: losses.Loss, name: str | None, dtype: Any) -> None:
         super().__init__(dtype, name)
         self.loss = loss
+        self.sparse = loss.sparse
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return self.loss.call(y_true, y_pred, ctx=Context())
