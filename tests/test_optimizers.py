@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -324,3 +326,14 @@ def test_an_optimizer_of_one_s_own():
     assert (np.abs(before - trained.get_weights()[1]) == 0.5).all()
     with pytest.raises(NotImplementedError, match=r"Optimizer has no update"):
         optimizers.Optimizer(0.1).apply_gradients([([1.0, 1.0, 1.0], weights("float32")[0])])
+
+
+def test_the_rate_may_be_assigned_as_in_keras_s_scripts():
+    """It is a number, too: printed, multiplied, copied, written as JSON."""
+    optimizer = optimizers.SGD(0.5)
+    optimizer.learning_rate.assign(optimizer.learning_rate * 0.5)
+    assert optimizer.learning_rate == optimizer.learning_rate.numpy() == 0.25
+    assert json.loads(json.dumps(optimizer.learning_rate)) == 0.25
+    assert type(copy.deepcopy(optimizer.learning_rate)) is float
+    with pytest.raises(ValueError, match="negative"):
+        optimizer.learning_rate.assign(-1)

@@ -18,6 +18,25 @@ from cnnlite.schedules import LearningRateSchedule
 from cnnlite.shapes import is_int
 
 
+class _Rate(float):
+    """A learning rate: a number that Keras's scripts may assign to, or ask for its value."""
+
+    def __new__(cls, value: Any, optimizer: Optimizer) -> _Rate:
+        made = super().__new__(cls, value)
+        made._optimizer = optimizer  # type: ignore[attr-defined]
+        return made
+
+    def assign(self, value: Any) -> None:
+        """Set the optimizer's rate."""
+        self._optimizer.learning_rate = value  # type: ignore[attr-defined]
+
+    def numpy(self) -> float:
+        return float(self)
+
+    def __reduce__(self) -> Any:
+        return float, (float(self),)
+
+
 class Optimizer:
     """Changes weights against their gradients.
 
@@ -141,7 +160,7 @@ class Optimizer:
         """The rate of the next step; a number may be set at any time, unless it is scheduled."""
         if isinstance(self._source, LearningRateSchedule):
             return float(self._source(self.iterations))
-        return float(self._rate[0] if self._source is None else self._source())
+        return _Rate(self._rate[0] if self._source is None else self._source(), self)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
