@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+from tests.processes import ROOT, run_python
+
+EXAMPLES = ROOT / "examples"
 FILES = sorted(EXAMPLES.glob("*.py"))
 
 
@@ -27,8 +28,9 @@ def test_example_shows_its_finding(path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_example_runs_as_a_script() -> None:
-    command = [sys.executable, "examples/early_stopping.py", "--quick"]
-    result = subprocess.run(command, cwd=EXAMPLES.parent, capture_output=True, text=True)
+    # Where the package is used in place, a script finds it by this path alone.
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    result = run_python("examples/early_stopping.py", "--quick", PYTHONPATH=path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("Stopped after epoch")
 
