@@ -128,7 +128,47 @@ class AdamW(Adam):
             raise ValueError(f"{self.name}: weight_decay must be a number. Got None. Use Adam.")
 
 
-class Adamax(Optimizer):
+class _Moments(Optimizer):
+    """Two running moments, decayed by beta_1 and beta_2, and an epsilon in the divisor."""
+
+    settings = ("beta_1", "beta_2", "epsilon")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+        )
+        self.beta_1 = self._fraction(beta_1, "beta_1", below_1=True)
+        self.beta_2 = self._fraction(beta_2, "beta_2", below_1=True)
+        self.epsilon = self._positive(epsilon, "epsilon", zero=False)
+
+
+class Adamax(_Moments):
     """Adamax: Adam with the largest gradient in place of the second moment.
 
     ``u = max(beta_2 u, |g|)``, ``w -= rate / (1 - beta_1^t) m / (u + epsilon)`` (Kingma and Ba
@@ -151,44 +191,9 @@ class Adamax(Optimizer):
 
     rule = "adamax"
     slot_names = ("momentum", "norm")
-    settings = ("beta_1", "beta_2", "epsilon")
-
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
-        self.beta_1 = self._fraction(beta_1, "beta_1", below_1=True)
-        self.beta_2 = self._fraction(beta_2, "beta_2", below_1=True)
-        self.epsilon = self._positive(epsilon, "epsilon", zero=False)
 
 
-class Nadam(Optimizer):
+class Nadam(_Moments):
     """Nadam: Adam with Nesterov's momentum (Dozat 2016).
 
     The momentum warms up, ``mu_t = beta_1 (1 - 0.96^t / 2)``; the formula stands in the
@@ -211,38 +216,3 @@ class Nadam(Optimizer):
 
     rule = "nadam"
     slot_names = ("momentum", "velocity")
-    settings = ("beta_1", "beta_2", "epsilon")
-
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
-        self.beta_1 = self._fraction(beta_1, "beta_1", below_1=True)
-        self.beta_2 = self._fraction(beta_2, "beta_2", below_1=True)
-        self.epsilon = self._positive(epsilon, "epsilon", zero=False)
