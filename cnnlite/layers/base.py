@@ -111,7 +111,13 @@ class Layer(Configurable):
         dtype: str | None = None,
         name: str | None = None,
         input_shape: Sequence[int] | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__}: there is no argument {next(iter(unknown))!r}. "
+                f"help({type(self).__name__}) lists them."
+            )
         if name is not None and not isinstance(name, str):
             raise TypeError(f"{type(self).__name__}: name must be a string. Got {name!r}.")
         self.name = unique_name(snake_case(type(self).__name__)) if name is None else name

@@ -82,6 +82,11 @@ def build(
     from cnnlite.models.model import Model
     from cnnlite.models.sequential import Sequential
 
+    if not isinstance(config, Mapping) or not {"class_name", "inputs", "layers"} <= config.keys():
+        raise ValueError(
+            "no architecture of a model: it needs class_name, inputs and layers. "
+            f"Got {config!r:.80}. Pass what model.get_config() or to_json() returned."
+        )
     if inputs is None:
         described = config["inputs"]
         inputs = [Input(i["shape"], i["batch_size"], i["dtype"], i["name"]) for i in described]
@@ -126,8 +131,14 @@ def model_from_json(json_string: str, custom_objects: dict[str, type] | None = N
     >>> model_from_json(model.to_json()).count_params()
     3
     """
+    try:
+        config = json.loads(json_string)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"model_from_json: no JSON text: {error}. Pass what model.to_json() returned."
+        ) from None
     with custom_object_scope(custom_objects):
-        return build(json.loads(json_string))
+        return build(config)
 
 
 def clone_model(
@@ -152,6 +163,8 @@ def clone_model(
     >>> clone_model(model).layers[0] is model.layers[0]
     False
     """
+    if not hasattr(type(model), "graph"):
+        raise TypeError(f"clone_model: not a model. Got {model!r}. Pass a Model or Sequential.")
     originals = model.graph.layers if model.built else _stack_of(model)
     left = iter(originals)
 

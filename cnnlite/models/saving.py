@@ -335,6 +335,8 @@ def load_weights(model: Model, filepath: Any) -> None:
 
 def read(filepath: Any) -> bytes:
     """Return a file's bytes, or raise an error that says what to do."""
+    if not isinstance(filepath, str | os.PathLike):
+        raise TypeError(f"load: the file's name must be a string or path. Got {filepath!r}.")
     path = Path(filepath)
     if path.is_dir():
         raise FileFormatError(f"{path}: is a folder. Name the {SUFFIX} file in it.")

@@ -298,3 +298,20 @@ def test_a_step_of_one_s_own_is_refused_and_not_ignored(name: str):
     """It would need automatic differentiation; the error says what to write."""
     with pytest.raises(TypeError, match=rf"Mine: a {name}.*call and backward.*train_on_batch"):
         type("Mine", (Model,), {name: lambda self, data: None})
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda: models.model_from_json("{"), ValueError, "no JSON text.*to_json"),
+        (lambda: models.model_from_json("[]"), ValueError, "no architecture.*class_name"),
+        (lambda: models.model_from_json("{}"), ValueError, "no architecture.*class_name"),
+        (lambda: models.clone_model(3), TypeError, "clone_model: not a model. Got 3"),
+        (lambda: models.load_model(None), TypeError, "string or path. Got None"),
+        (lambda: layers.Dense(2, foo=1), TypeError, r"Dense: there is no argument 'foo'"),
+    ],
+)
+def test_what_is_no_model_and_no_argument(call: Any, error: type, match: str):
+    """The error names the thing that the user called."""
+    with pytest.raises(error, match=match):
+        call()
