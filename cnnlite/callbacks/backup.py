@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
 
+from cnnlite.callbacks.arguments import file_path
 from cnnlite.callbacks.base import Callback, Logs
 from cnnlite.callbacks.checkpoint import checked_frequency
 from cnnlite.errors import CnnliteWarning, FileFormatError
@@ -70,9 +70,7 @@ class BackupAndRestore(Callback):
         delete_checkpoint: bool = True,
     ) -> None:
         super().__init__()
-        if not backup_dir:
-            raise ValueError(f"BackupAndRestore: backup_dir is empty. Got {backup_dir!r}.")
-        self.backup_dir = Path(os.fspath(backup_dir))
+        self.backup_dir = Path(file_path(backup_dir, "BackupAndRestore: backup_dir"))
         self.save_freq = checked_frequency(save_freq, "BackupAndRestore")
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
         self._batches = 0  # since the last backup

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
+from cnnlite.callbacks.arguments import file_path, number
 from cnnlite.callbacks.base import Logs
 from cnnlite.callbacks.monitor import MonitorCallback
 from cnnlite.shapes import is_int
@@ -77,14 +77,16 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
-        self.filepath = os.fspath(filepath)
+        self.filepath = file_path(filepath, "ModelCheckpoint: filepath")
         if not self.filepath.endswith(_SUFFIX):
             raise ValueError(
                 f"ModelCheckpoint: filepath must end in {_SUFFIX}. Got {self.filepath!r}."
             )
         self.save_freq = checked_frequency(save_freq, "ModelCheckpoint")
-        self.verbose, self.save_best_only = verbose, save_best_only
-        self.save_weights_only = save_weights_only
+        self.verbose = number(verbose, "ModelCheckpoint: verbose", 0)
+        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
+        if initial_value_threshold is not None:
+            number(initial_value_threshold, "ModelCheckpoint: initial_value_threshold")
         self.best = initial_value_threshold
         self._batches = 0  # since the last saving
         self._epoch = 0

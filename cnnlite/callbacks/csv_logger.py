@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
+from cnnlite.callbacks.arguments import file_path
 from cnnlite.callbacks.base import Callback, Logs
 
 
@@ -20,6 +21,7 @@ class CSVLogger(Callback):
     Parameters
     ----------
     filename : str or path
+        Folders that are missing are made.
     separator : str
     append : bool
         Go on in the file if it exists; else it is overwritten.
@@ -39,7 +41,10 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
         super().__init__()
-        self.filename, self.sep, self.append = os.fspath(filename), separator, append
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(f"CSVLogger: separator must be one character. Got {separator!r}.")
+        self.filename = file_path(filename, "CSVLogger: filename")
+        self.sep, self.append = separator, append
         self.keys: list[str] | None = None
         self._file: IO[str] | None = None
         self._size: int | None = None  # of the file, where a killed training goes on
@@ -63,6 +68,7 @@ class CSVLogger(Callback):
         if self._file is None:
             kept = self._size is not None and Path(self.filename).exists()
             mode = "r+" if kept else "a" if self.append else "w"
+            Path(self.filename).parent.mkdir(parents=True, exist_ok=True)
             self._file = Path(self.filename).open(mode, newline="")  # noqa: SIM115 (closed later)
             if kept:
                 self._file.truncate(self._size)  # rows of epochs that are done anew

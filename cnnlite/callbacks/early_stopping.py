@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnlite.callbacks.arguments import number
 from cnnlite.callbacks.base import Logs
 from cnnlite.callbacks.monitor import MonitorCallback
 from cnnlite.shapes import is_int
@@ -97,9 +98,13 @@ class EarlyStopping(MonitorCallback):
                 )
             if every_n_steps is None:
                 raise ValueError(f"EarlyStopping: {name} needs every_n_steps. Got none.")
-        self.patience, self.verbose, self.baseline = patience, verbose, baseline
+        self.patience = number(patience, "EarlyStopping: patience", 0)
+        self.verbose = number(verbose, "EarlyStopping: verbose", 0)
+        self.baseline = baseline
+        if baseline is not None:
+            number(baseline, "EarlyStopping: baseline")
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = start_from_epoch
+        self.start_from_epoch = number(start_from_epoch, "EarlyStopping: start_from_epoch", 0)
         self.every_n_steps, self.last_step = every_n_steps, last_step
         self.first_step = first_step or every_n_steps
         self._running = False

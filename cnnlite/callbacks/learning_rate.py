@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnlite.callbacks.arguments import number
 from cnnlite.callbacks.base import Callback, Logs
 from cnnlite.callbacks.monitor import MonitorCallback
 
@@ -41,7 +42,13 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
-        self.schedule, self.verbose = schedule, verbose
+        if not callable(schedule):
+            raise TypeError(
+                "LearningRateScheduler: schedule must be a function of the epoch (and the rate). "
+                f"Got {schedule!r}."
+            )
+        self.schedule = schedule
+        self.verbose = number(verbose, "LearningRateScheduler: verbose", 0)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         optimizer = self.model.optimizer
@@ -116,10 +123,13 @@ class ReduceLROnPlateau(MonitorCallback):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if factor >= 1.0:
+        where = type(self).__name__
+        if number(factor, f"{where}: factor", 0) >= 1.0:
             raise ValueError(f"ReduceLROnPlateau: factor must be below 1. Got {factor!r}.")
-        self.factor, self.patience, self.verbose = factor, patience, verbose
-        self.cooldown, self.min_lr = cooldown, min_lr
+        self.factor, self.verbose = factor, number(verbose, f"{where}: verbose", 0)
+        self.patience = number(patience, f"{where}: patience", 0)
+        self.cooldown = number(cooldown, f"{where}: cooldown", 0)
+        self.min_lr = number(min_lr, f"{where}: min_lr", 0)
         self.wait = self.cooldown_counter = 0
 
     def get_state(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import Any
 
+from cnnlite.callbacks.arguments import number
 from cnnlite.callbacks.base import Callback
 from cnnlite.errors import CnnliteWarning
 
@@ -48,6 +49,8 @@ class MonitorCallback(Callback):
 
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0) -> None:
         super().__init__()
+        if not isinstance(monitor, str):
+            raise TypeError(f"{type(self).__name__}: monitor must be a name. Got {monitor!r}.")
         if mode not in ("auto", "min", "max"):
             warnings.warn(
                 f'{type(self).__name__}: mode {mode!r} is unknown, so "auto" is taken. '
@@ -57,7 +60,7 @@ class MonitorCallback(Callback):
             )
             mode = "auto"
         self.monitor, self.mode = monitor, mode
-        self.min_delta = abs(min_delta)
+        self.min_delta = abs(number(min_delta, f"{type(self).__name__}: min_delta"))
         self.best: float | None = None
         self._less: bool | None = None  # whether less is better; None: not known yet
 

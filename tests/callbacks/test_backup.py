@@ -230,7 +230,7 @@ def test_states_of_own_callbacks(tmp_path: Path):
 @pytest.mark.parametrize(
     ("call", "match"),
     [
-        (lambda: BackupAndRestore(""), "backup_dir is empty"),
+        (lambda: BackupAndRestore(""), "backup_dir must be a path"),
         (lambda: BackupAndRestore("b", save_freq=0), r"save_freq.*0"),
         (lambda: BackupAndRestore("b", save_freq="batch"), r"save_freq.*'batch'"),
     ],
