@@ -127,7 +127,7 @@ def window_pads(
 def window_output(
     size: Sequence[int], taps: Pair, strides: Pair, dilation: Pair, pads: Pads, where: str
 ) -> Pair:
-    """Return (OH, OW).
+    """Return (OH, OW); an extent of 0 may give 0, as "same" padding does.
 
     Raises
     ------
@@ -138,12 +138,14 @@ def window_output(
     --------
     >>> window_output((28, 28), (5, 5), (1, 1), (1, 1), ((0, 0), (0, 0)), "conv2d")
     (24, 24)
+    >>> window_output((28, 0), (5, 5), (1, 1), (1, 1), ((2, 2), (2, 2)), "conv2d")
+    (28, 0)
     """
     out = [
         (n + sum(p) - d * (k - 1) - 1) // s + 1
         for n, k, s, d, p in zip(size, taps, strides, dilation, pads, strict=True)
     ]
-    if min(out) < 1:
+    if any(o < min(n, 1) for o, n in zip(out, size, strict=True)):
         raise ShapeError(
             f"{where}: a window of {taps} with dilation {dilation} does not fit an image of "
             f"{tuple(size)} with padding {pads}. Use a smaller window, more padding or a "
@@ -163,8 +165,8 @@ def transposed_window(
 ) -> tuple[int, Pair]:
     """Return the size of a transposed convolution along one axis, and its padding.
 
-    It is the gradient of a convolution of the output to the input, with that padding.
-    With ``k = dilation (taps - 1) + 1``:
+    It is the gradient of a convolution of the output to the input, with that padding; an
+    extent of 0 gives 0.  With ``k = dilation (taps - 1) + 1``:
 
     - "valid": size ``(n - 1) s + k + p``; the output padding p is ``max(s - k, 0)`` by
       default; no padding.
@@ -196,6 +198,8 @@ def transposed_window(
             size = (extent - 1) * stride + k % 2 + output_padding
             total = k + k % 2 - 2 + output_padding
         before = k - 1 - min(-(-total // 2), k - 1)
+    if extent == 0:
+        return 0, (k - 1, 0)  # as many zeros as leave no window
     if size < 1:
         raise ShapeError(
             f"{where}: the output would have no elements. Got an extent of {extent}, "

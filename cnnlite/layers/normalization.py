@@ -278,9 +278,15 @@ class LayerNormalization(Layer):
 
     def _sizes(self, input_shape: Shape) -> list[int]:
         check_single(input_shape, self)
-        sizes = [input_shape[a] for a in self._axes(len(input_shape))]
-        if not all(sizes):
-            raise ShapeError(f"{self.name}: axes must be known. Got shape {tuple(input_shape)}.")
+        axes = self._axes(len(input_shape))
+        sizes = [input_shape[a] for a in axes]
+        for axis, size in zip(axes, sizes, strict=True):
+            if not size:
+                raise ShapeError(
+                    f"{self.name}: the size of axis {axis} must be known and not 0, as gamma and "
+                    f"beta have it. Got shape {tuple(input_shape)}. Pass one or more, or "
+                    "normalize another axis."
+                )
         return [n or 0 for n in sizes]
 
     def build(self, input_shape: Shape) -> None:

@@ -9,7 +9,14 @@ from cnnlite import ops
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context
-from cnnlite.layers.spatial import as_images, as_pair, as_rank, checked_data_format, spatial_sizes
+from cnnlite.layers.spatial import (
+    AXES,
+    as_images,
+    as_pair,
+    as_rank,
+    checked_data_format,
+    spatial_sizes,
+)
 from cnnlite.layers.symbolic import Shape
 from cnnlite.ops.core import Tensor
 from cnnlite.shapes import Pads, Pair, is_int, pair
@@ -77,11 +84,13 @@ class _Cropping(_Frame):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = super().compute_output_shape(input_shape)
-        if any(n is not None and n < 1 for n in shape[1:-1]):
-            raise ShapeError(
-                f"{self.name}: cropping leaves nothing of the input. "
-                f"Got shape {tuple(input_shape)}, cropping {self.cropping}."
-            )
+        for axis, size in enumerate(shape[1:-1], 1):
+            if size is not None and size < 1:
+                raise ShapeError(
+                    f"{self.name}: cropping leaves nothing of axis {axis}, the "
+                    f"{AXES[self.rank][axis - 1]}. Got shape {tuple(input_shape)}, "
+                    f"cropping {self.cropping}. Crop less, or pass more."
+                )
         return shape
 
 

@@ -8,7 +8,7 @@ from cnnlite import ops
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context
-from cnnlite.layers.spatial import as_images, checked_data_format, spatial_sizes
+from cnnlite.layers.spatial import AXES, as_images, checked_data_format, spatial_sizes
 from cnnlite.layers.symbolic import Shape
 from cnnlite.ops.core import Tensor
 
@@ -26,10 +26,13 @@ class _GlobalPooling(Layer):
         self.keepdims = bool(keepdims)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        if 0 in spatial_sizes(input_shape, self.rank, self):
-            raise ShapeError(
-                f"{self.name}: there is nothing to pool. Got shape {tuple(input_shape)}."
-            )
+        for axis, size in enumerate(spatial_sizes(input_shape, self.rank, self), 1):
+            if size == 0:
+                raise ShapeError(
+                    f"{self.name}: there is nothing to pool along axis {axis}, the "
+                    f"{AXES[self.rank][axis - 1]}. Got shape {tuple(input_shape)}. "
+                    "Pass one or more."
+                )
         kept = (1,) * self.rank if self.keepdims else ()
         return (input_shape[0], *kept, input_shape[-1])
 

@@ -18,6 +18,7 @@ from cnnlite.ops.core import Tensor
 from cnnlite.shapes import Pads, Pair, window_output, window_pads
 
 MEANINGS = {1: "(batch, steps, channels)", 2: "(batch, height, width, channels)"}
+AXES = {1: ("steps",), 2: ("height", "width")}  # what a window moves along, from axis 1
 
 
 def checked_padding(padding: Any, where: str, allowed: Sequence[str] = ("valid", "same")) -> str:
@@ -73,7 +74,17 @@ def window_sizes(
     padding: str,
     where: str,
 ) -> tuple[int | None, ...]:
-    """Return the output's sizes along the axes that a window moves along; None stays None."""
+    """Return the output's sizes along the axes that a window moves along; None stays None.
+
+    Of no steps "same" and "causal" make none; "valid" raises, as of any that no window fits.
+    """
+    for axis, (n, k, d) in enumerate(zip(sizes, taps, dilation, strict=True), 1):
+        if padding == "valid" and n is not None and n < d * (k - 1) + 1:
+            raise ShapeError(
+                f"{where}: a window of {tuple(taps)} with dilation {tuple(dilation)} does not "
+                f"fit axis {axis}, the {AXES[len(sizes)][axis - 1]}. Got a size of {n} there. "
+                'Make the window smaller or the input larger, or use padding="same".'
+            )
     # An unknown size is taken to be that of one window.
     axes = zip(sizes, taps, dilation, strict=True)
     known = [d * (k - 1) + 1 if n is None else n for n, k, d in axes]

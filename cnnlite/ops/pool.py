@@ -16,7 +16,8 @@ def _geometry(
 ) -> tuple[tuple, dict[str, Any]]:
     """Return the output's shape and the kernel's parameters."""
     size = pair(pool_size, f"{where}: pool_size")
-    if min(x_shape[1:3]) < 1:
+    same = isinstance(padding, str) and padding.lower() == "same"
+    if min(x_shape[1:3]) < 1 and not same:
         raise ShapeError(f"{where}: x has no pixels. Got {x_shape}. Pass images of 1x1 or more.")
     steps = size if strides is None else pair(strides, f"{where}: strides")
     pads = window_pads(padding, x_shape[1:3], size, steps, (1, 1), f"{where}: padding")
