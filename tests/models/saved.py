@@ -8,7 +8,7 @@ import numpy as np
 
 import cnnlite
 from cnnlite import Input, Sequential, layers
-from tests.models.test_plans import LABELS, X
+from tests.models.network import LABELS, X
 
 SMALL_X = X[:, 0, 0]
 Y = np.eye(3)[LABELS]

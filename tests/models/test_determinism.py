@@ -12,7 +12,7 @@ import pytest
 from cnnlite import random_state
 from cnnlite.kernels import registry
 from cnnlite.kernels.registry import BACKENDS, kernel_table
-from tests.models.test_plans import LABELS, X, network
+from tests.models.network import LABELS, X, network
 from tests.processes import output_of, run_python
 
 TRAINING = """
@@ -74,7 +74,7 @@ def test_set_random_seed_repeats_a_whole_training():
 FORKED = """
 import multiprocessing, os, sys
 import numpy as np
-from tests.models.test_plans import X, LABELS, network
+from tests.models.network import X, LABELS, network
 model = network()
 big = np.repeat(X, 50, axis=0)
 model.fit(big, np.repeat(LABELS, 50), 300, verbose=0)
@@ -139,7 +139,7 @@ def test_a_child_forked_while_a_thread_holds_the_locks():
 INTERRUPTED = """
 import os, signal, threading, time
 import numpy as np
-from tests.models.test_plans import X, LABELS, network
+from tests.models.network import X, LABELS, network
 model = network()
 x, y = np.repeat(X, 20, axis=0), np.repeat(LABELS, 20)
 model.fit(x, y, 16, verbose=0)

@@ -13,8 +13,8 @@ import pytest
 import cnnlite
 from cnnlite import Input, Model, Sequential, layers, losses, metrics, optimizers
 from cnnlite.models import load_model
+from tests.models.network import LABELS, X, network
 from tests.models.saved import SMALL_X, Y, bits, small
-from tests.models.test_plans import LABELS, X, network
 
 
 @pytest.mark.parametrize("way", ["file", "deepcopy", "pickle"])

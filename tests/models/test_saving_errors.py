@@ -15,8 +15,8 @@ import cnnlite
 from cnnlite import Input, Sequential, layers
 from cnnlite.errors import FileFormatError
 from cnnlite.models import load_model
+from tests.models.network import LABELS
 from tests.models.saved import SMALL_X, bits, small
-from tests.models.test_plans import LABELS
 
 
 class Mine(layers.ReLU):
