@@ -1,8 +1,4 @@
-"""Several inputs and outputs, weights, penalties and masks: figures from Keras 3.15.
-
-The same models, with the weights of ``numbers``, were run by Keras 3.15 (torch back end);
-the figures it reported, to six digits, stand here.
-"""
+"""Several inputs and outputs, weights of samples, steps and classes: figures from Keras 3.15."""
 
 from __future__ import annotations
 
@@ -12,38 +8,24 @@ import numpy as np
 import pytest
 
 import cnnlite
-from cnnlite import Input, Model, constraints, layers, optimizers, regularizers
+from cnnlite import Input, Model, layers, optimizers, regularizers
 from cnnlite.errors import CnnliteWarning
-
-
-def numbers(*shape: int) -> np.ndarray:
-    """Return numbers that another library can make too."""
-    flat = np.sin(np.arange(np.prod(shape)) * 1.7 + len(shape)) * 0.8
-    return flat.reshape(shape).astype("float32")
-
-
-X, Z = numbers(7, 3), numbers(7, 2)[::-1].copy()
-A, B = np.array([0, 1, 2, 1, 0, 2, 2]), numbers(7, 2) * 2
-W, V = np.arange(1, 8) / 4, np.array([1, 0, 2, 0, 1, 0, 3.0])
-SPARSE = "sparse_categorical_crossentropy"
-
-
-def with_numbers(model: Any) -> Any:
-    model.set_weights([numbers(*w.shape) for w in model.get_weights()])
-    return model
-
-
-def two_outputs(as_dict: bool = False) -> Model:
-    cnnlite.set_random_seed(1)  # of the orders in which fit takes samples
-    x, z = Input((3,), name="x"), Input((2,), name="z")
-    h = layers.Concatenate()([x, z])
-    a, b = layers.Dense(3, "softmax", name="a")(h), layers.Dense(2, name="b")(h)
-    return with_numbers(Model([x, z], {"a": a, "b": b} if as_dict else [a, b]))
-
-
-def close(found: dict[str, float], expected: dict[str, float]) -> None:
-    assert found == pytest.approx(expected, rel=2e-5)
-
+from tests.models.keras_models import (
+    SPARSE,
+    STEPS,
+    A,
+    B,
+    S,
+    T,
+    V,
+    W,
+    X,
+    Z,
+    close,
+    sequences,
+    two_outputs,
+    with_numbers,
+)
 
 PLAIN = {
     "loss": 5.07567, "a_loss": 1.86018, "b_loss": 3.21548, "a_accuracy": 0.285714, "b_mae": 1.59179,
@@ -137,15 +119,6 @@ def test_inputs_and_outputs_as_lists_or_dicts(as_dict: bool):
 # ---- weights of samples, steps and classes
 
 
-def sequences(**layer: Any) -> Model:
-    x = Input((4, 3))
-    return with_numbers(Model(x, layers.Dense(2, **layer)(x)))
-
-
-S, T = numbers(5, 4, 3), numbers(5, 4, 2)[::-1] * 2
-STEPS = np.abs(numbers(5, 4))
-
-
 def test_weights_of_steps():
     """sample_weight (N, T): one number for each step; (N,) counts for all steps of a sample."""
     model = sequences()
@@ -195,107 +168,6 @@ def test_class_weight_of_one_hot_and_binary_targets():
         assert by_class != pytest.approx(plain, rel=1e-3)
 
 
-# ---- penalties and constraints
-
-
-def regularized() -> Model:
-    x = Input((3,))
-    first = layers.Dense(4, "relu", activity_regularizer=regularizers.L2(0.05))
-    last = layers.Dense(2)
-    y = last(first(x))
-    first.kernel.regularizer = regularizers.L1(0.01)
-    first.bias.regularizer = regularizers.L2(0.1)
-    last.kernel.regularizer = regularizers.L1L2(0.01, 0.02)
-    return with_numbers(Model(x, y))
-
-
-@pytest.mark.parametrize(
-    ("size", "losses", "errors", "sums"),
-    [
-        (7, [2.36505, 2.1118], [2.02741, 1.79423], [6.26634, 1.73605, 4.44424, 0.770599]),
-        (3, [2.22916, 1.78974], [1.90329, 1.50376], [6.13459, 1.50567, 4.27013, 0.287122]),
-    ],
-)
-def test_penalties_on_weights_and_activity(size: int, losses: list, errors: list, sums: list):
-    """In the reported loss and not in the metrics; two epochs of gradient descent."""
-    model = regularized()
-    model.compile(optimizers.SGD(0.1), "mse", metrics=["mse"])
-    found = model.evaluate(X, B, 3, verbose=0, return_dict=True)
-    close(found, {"loss": 2.36505, "mse": 2.02741})
-    history = model.fit(X, B, size, epochs=2, shuffle=False, verbose=0).history
-    assert history["loss"] == pytest.approx(losses, rel=2e-5)
-    assert history["mse"] == pytest.approx(errors, rel=2e-5)
-    assert [float(np.abs(w).sum()) for w in model.get_weights()] == pytest.approx(sums, rel=2e-5)
-    assert sum(model.losses) > 0
-
-
-def test_a_penalty_on_all_weights():
-    """model.regularize adds to the layers' own: alpha sum |w|, with or without biases."""
-    model = regularized()
-    model.compile(optimizers.SGD(0.0), "mse")
-    before = model.evaluate(X, B, verbose=0)
-    w1, b1, w2, b2 = (float(np.abs(w).sum()) for w in model.get_weights())
-    model.regularize(regularizers.L1(0.005), biases=True)
-    assert model.evaluate(X, B, verbose=0) == pytest.approx(
-        before + 0.005 * (w1 + b1 + w2 + b2), rel=1e-6
-    )
-    model.regularize(None)
-    model.regularize(regularizers.L1(0.005))
-    assert model.fit(X, B, verbose=0).history["loss"][0] == pytest.approx(
-        before + 0.005 * (w1 + w2), rel=1e-6
-    )
-    model.regularize(None)
-    assert model.evaluate(X, B, verbose=0) == pytest.approx(before, rel=1e-6)
-
-
-def test_the_gradient_of_a_penalty_on_all_weights():
-    """One step of rate r moves each weight by -r alpha sign(w) more than without."""
-    plain, model = (with_numbers(sequences()) for _ in range(2))
-    model.regularize(regularizers.L1(0.5), biases=True)
-    starts = model.get_weights()
-    for one in (plain, model):
-        one.compile(optimizers.SGD(0.1), "mse")
-        one.train_on_batch(S, T)
-    for start, a, b in zip(starts, plain.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_allclose(b - a, -0.1 * 0.5 * np.sign(start), atol=1e-6)
-
-
-def test_constraints_after_each_step():
-    """Projected once the optimizer has moved the weights."""
-    x = Input((3,))
-    layer = layers.Dense(2)
-    model = with_numbers(Model(x, layer(x)))
-    layer.kernel.constraint, layer.bias.constraint = constraints.MaxNorm(0.5), constraints.NonNeg()
-    model.compile(optimizers.SGD(0.1), "mse")
-    model.train_on_batch(X, B)
-    kernel = [[0.335243, -0.224153], [-0.289304, 0.28473], [0.232196, -0.344506]]
-    np.testing.assert_allclose(model.get_weights()[0], kernel, atol=2e-6)
-    np.testing.assert_allclose(model.get_weights()[1], [0.604582, 0.291016], atol=2e-6)
-    model.fit(X, B, 2, epochs=3, verbose=0)
-    assert np.linalg.norm(model.get_weights()[0], axis=0).max() <= 0.5 + 1e-6
-
-
-def test_frozen_layers_do_not_move():
-    x = Input((3,))
-    first, last = layers.Dense(4, "relu"), layers.Dense(2)
-    model = with_numbers(Model(x, last(first(x))))
-    model.compile("adam", "mse")
-    model.fit(X, B, verbose=0)
-    first.trainable = False
-    model.compile("adam", "mse")
-    before = [w.tobytes() for w in model.get_weights()]
-    model.fit(X, B, verbose=0)
-    after = [w.tobytes() for w in model.get_weights()]
-    assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False, False]
-    model.trainable = False
-    model.compile("adam", "mse")
-    before = [w.tobytes() for w in model.get_weights()]
-    with pytest.warns(CnnliteWarning, match="no weight is trainable"):
-        history = model.fit(X, B, verbose=0).history
-    assert [w.tobytes() for w in model.get_weights()] == before
-    assert history["loss"][0] == pytest.approx(model.evaluate(X, B, verbose=0), rel=1e-6)
-
-
 @pytest.mark.parametrize("penalized", [False, True])
 def test_an_output_without_a_loss(penalized: bool):
     """Its own weights stay, with a warning; a penalty on its activity alone trains them."""
@@ -318,89 +190,6 @@ def test_an_output_without_a_loss(penalized: bool):
     again = cnnlite.models.saving.from_bytes(cnnlite.models.saving.to_bytes(model))
     assert again.optimizer is not None and again.optimizer.iterations == 1
     assert len(again.optimizer.weights) == len(moved)
-
-
-# ---- masks
-
-
-class Mark(layers.Layer):
-    """Hands the model's second input, 1 for each step that counts, on as the mask."""
-
-    several_inputs = True
-    supports_masking = True
-
-    def call(self, x, *, ctx, training=False, mask=None):
-        return x[0]
-
-    def backward(self, dy, *, ctx):
-        return [dy, None]
-
-    def compute_output_shape(self, input_shape):
-        return input_shape[0]
-
-    def compute_mask(self, x, mask, *, ctx):
-        return x[1]
-
-
-class PerStep(layers.Dense):
-    """A Dense layer that hands the mask on."""
-
-    supports_masking = True
-
-
-MASK = np.ones((5, 4), "uint8")
-MASK[0, 2:] = MASK[1, 1:] = MASK[3] = 0
-PADDED = S * MASK[..., None]
-
-
-def masked(**settings: Any) -> Model:
-    cnnlite.set_random_seed(1)
-    x, steps = Input((4, 3)), Input((4,), dtype="uint8")
-    model = with_numbers(Model([x, steps], PerStep(2)(Mark()([x, steps]))))
-    model.compile(optimizers.SGD(0.1), "mse", metrics=["mae"], weighted_metrics=["mse"], **settings)
-    return model
-
-
-@pytest.mark.parametrize("eagerly", [False, True])
-def test_masks_in_loss_and_metrics(eagerly: bool):
-    """Steps of mask 0 count nowhere; the loss is a mean over a batch's other steps."""
-    model = masked(run_eagerly=eagerly)
-    found = model.evaluate([PADDED, MASK], T, 2, verbose=0, return_dict=True)
-    close(found, {"loss": 1.78994, "mae": 1.172, "mse": 1.74047})
-    found = model.evaluate([PADDED, MASK], T, 2, verbose=0, return_dict=True, sample_weight=STEPS)
-    rows = np.mean((model.predict([PADDED, MASK], verbose=0) - T) ** 2, axis=-1)
-    # By the definition, sum(w m v) / sum(w m): Keras on torch scales its weights twice here.
-    mse = np.sum(STEPS * MASK * rows) / np.sum(STEPS * MASK)
-    close(found, {"loss": 0.810441, "mae": 1.172, "mse": mse})
-    logs = model.train_on_batch([PADDED, MASK], T, sample_weight=STEPS, return_dict=True)
-    assert logs["loss"] is not None
-    model.reset_metrics()
-    model = masked(run_eagerly=eagerly)
-    logs = model.train_on_batch([PADDED, MASK], T, sample_weight=STEPS, return_dict=True)
-    close(logs, {"loss": 0.830876, "mae": 1.172003, "mse": 1.701143})
-    kernel = [[0.708818, -0.432933], [-0.606175, 0.577587], [0.483452, -0.693253]]
-    np.testing.assert_allclose(model.get_weights()[0], kernel, atol=2e-6)
-    np.testing.assert_allclose(model.get_weights()[1], [0.645376, 0.314924], atol=2e-6)
-
-
-def test_what_is_under_the_mask_does_not_matter():
-    """Targets and weights at steps of mask 0 may be anything: the same bits."""
-    one, other = masked(), masked()
-    spoiled = np.where(MASK[..., None] == 1, T, 1e6)
-    a = one.fit([PADDED, MASK], T, 2, epochs=2, verbose=0).history
-    b = other.fit([PADDED, MASK], spoiled, 2, epochs=2, verbose=0).history
-    assert a == b
-    for x, y in zip(one.get_weights(), other.get_weights(), strict=True):
-        assert x.tobytes() == y.tobytes()
-
-
-def test_a_batch_of_nothing_but_masked_steps():
-    """A loss of 0 and no gradient, not NaN."""
-    model = masked()
-    before = [w.tobytes() for w in model.get_weights()]
-    logs = model.train_on_batch([PADDED, np.zeros_like(MASK)], T, return_dict=True)
-    assert logs == {"loss": 0.0, "mae": 0.0, "mse": 0.0}
-    assert [w.tobytes() for w in model.get_weights()] == before
 
 
 # ---- errors
@@ -444,59 +233,3 @@ def test_class_weight_together_with_sample_weight():
         model.fit(X, A, class_weight={0: 2.0}, sample_weight=W)
     with pytest.raises(TypeError, match=r"class_weight must be a dict.*\[1\.0"):
         model.fit(X, A, class_weight=[1.0, 2.0])  # type: ignore[arg-type]
-
-
-CROSSENTROPIES = [
-    (1, A > 0, "binary_crossentropy"),
-    (1, (A > 0)[:, None], "binary_crossentropy"),
-    (3, A, SPARSE),
-    (3, A[:, None], SPARSE),
-    (3, np.eye(3)[A], "categorical_crossentropy"),
-]
-
-
-@pytest.mark.parametrize(("units", "y", "full_name"), CROSSENTROPIES)
-@pytest.mark.parametrize("name", ["crossentropy", "ce", "CE"])
-def test_crossentropy_is_chosen_by_the_shapes(tmp_path, units: int, y, full_name: str, name: str):
-    """As Keras 3.15 chooses it: the logs are those of the loss's full name."""
-    logs = []
-    for loss in (name, full_name):
-        cnnlite.set_random_seed(1)
-        activation = "sigmoid" if units == 1 else "softmax"
-        model = with_numbers(cnnlite.Sequential([Input((3,)), layers.Dense(units, activation)]))
-        model.compile("sgd", loss, metrics=["accuracy"])
-        assert model.metrics_names == ["loss", "accuracy"]  # before any targets are seen
-        model.save(tmp_path / "before.safetensors")
-        restored = cnnlite.load_model(tmp_path / "before.safetensors")
-        for copy in (model, restored):
-            history = copy.fit(X, y, batch_size=3, epochs=2, validation_data=(X, y), verbose=0)
-            logs.append(history.history)
-        model.save(tmp_path / "after.safetensors")
-        model = cnnlite.load_model(tmp_path / "after.safetensors")
-        logs.append(model.evaluate(X, y, verbose=0, return_dict=True))
-    for chosen, named in zip(logs[:3], logs[3:], strict=True):
-        assert chosen == named
-
-
-def test_crossentropy_of_each_output():
-    """One name serves outputs of different targets; a second set of targets must be alike."""
-    model = two_outputs()
-    model.compile("sgd", {"a": "ce", "b": "ce"}, metrics={"a": ["accuracy"]})
-    chosen = np.eye(2)[A % 2]
-    found = model.evaluate([X, Z], [A, chosen], verbose=0, return_dict=True)
-    other = two_outputs()
-    other.compile("sgd", [SPARSE, "categorical_crossentropy"], metrics=[["accuracy"], []])
-    assert found == other.evaluate([X, Z], [A, chosen], verbose=0, return_dict=True)
-    assert [loss.name for loss in model.loss] == [SPARSE, "categorical_crossentropy"]
-    with pytest.raises(ValueError, match=SPARSE):
-        model.evaluate([X, Z], [np.eye(3)[A], chosen], verbose=0)
-
-
-def test_crossentropy_of_a_batch_where_an_output_has_no_loss():
-    """The output without a loss has no targets."""
-    model = two_outputs()
-    model.compile("sgd", ["ce", None], metrics=[["accuracy"], None])
-    logs = model.test_on_batch([X, Z], [A], return_dict=True)
-    other = two_outputs()
-    other.compile("sgd", [SPARSE, None], metrics=[["accuracy"], None])
-    assert logs == other.test_on_batch([X, Z], [A], return_dict=True)
