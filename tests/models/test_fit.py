@@ -1,4 +1,4 @@
-"""fit, evaluate and predict by Keras's definitions: splits, means, order, hooks, output."""
+"""fit and evaluate: means, metrics, validation, shuffling, what they print."""
 
 from __future__ import annotations
 
@@ -10,29 +10,7 @@ import pytest
 import cnnlite
 from cnnlite import Input, Sequential, layers, optimizers
 from cnnlite.callbacks import Callback
-from cnnlite.errors import ShapeError
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(10, 3)).astype("float32")
-Y = RNG.normal(size=(10, 2)).astype("float32")
-LABELS = RNG.integers(0, 2, 10)
-
-
-def make(rate: float = 0.1, loss: str = "mse", metrics: Any = None, seed: int = 1) -> Sequential:
-    cnnlite.set_random_seed(seed)
-    last = "softmax" if "crossentropy" in loss else None
-    model = Sequential([Input((3,)), layers.Dense(2, last)])
-    model.compile(optimizers.SGD(rate), loss, metrics=metrics)
-    return model
-
-
-def mse(model: Sequential, x: np.ndarray, y: np.ndarray) -> float:
-    return float(np.mean((model.predict(x, verbose=0).astype("float64") - y) ** 2))
-
-
-def bits(model: Any) -> list[bytes]:
-    return [w.tobytes() for w in model.get_weights()]
-
+from tests.models.small_model import LABELS, X, Y, bits, make, mse
 
 # ---- means
 
@@ -156,7 +134,7 @@ def test_validation_does_not_touch_training():
     assert a["loss"] == b["loss"] and bits(plain) == bits(validated)
 
 
-# ---- history, hooks
+# ---- history
 
 
 def test_history_keys_and_epochs():
@@ -170,118 +148,6 @@ def test_history_keys_and_epochs():
     assert model.history is history and history.model is model
     assert model.metrics_names == ["loss", "mse"]
     assert model.fit(X, Y, epochs=2, initial_epoch=2, verbose=0).history == {}
-
-
-class Recorder(Callback):
-    """Notes every hook and the names in its logs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[tuple] = []
-
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("on_") and not name.endswith(("on_batch_begin", "on_batch_end")):
-
-            def note(*args: Any) -> None:
-                *place, logs = args
-                self.calls.append((name, *place, sorted(logs or {})))
-
-            return note
-        return super().__getattribute__(name)
-
-
-def test_the_order_of_hooks():
-    """Keras's order, with batch numbers, and logs where Keras has them."""
-
-    class Listening(Recorder):
-        def on_train_batch_end(self, batch, logs=None): ...
-
-    seen = Listening()
-    model = make(metrics=["mse"])
-    model.fit(X[:6], Y[:6], 4, validation_data=(X[:2], Y[:2]), callbacks=[seen], verbose=0)
-    logs, val = ["loss", "mse"], ["loss", "mse", "val_loss", "val_mse"]
-    assert seen.calls == [
-        ("on_train_begin", []),
-        ("on_epoch_begin", 0, []),
-        ("on_train_batch_begin", 0, []),
-        ("on_train_batch_end", 0, logs),
-        ("on_train_batch_begin", 1, []),
-        ("on_train_batch_end", 1, logs),
-        ("on_test_begin", []),
-        ("on_test_batch_begin", 0, []),
-        ("on_test_batch_end", 0, logs),
-        ("on_test_end", logs),
-        ("on_epoch_end", 0, val),
-        ("on_train_end", val),
-    ]
-    assert seen.model is model
-    assert seen.params == {"epochs": 1, "steps": 2, "verbose": 0}
-    seen.calls.clear()
-    model.predict(X, 5, verbose=0, callbacks=[seen])
-    assert [c[0] for c in seen.calls] == [
-        "on_predict_begin",
-        *["on_predict_batch_begin", "on_predict_batch_end"] * 2,
-        "on_predict_end",
-    ]
-    seen.calls.clear()
-    model.evaluate(X, Y, verbose=0, callbacks=seen)
-    assert seen.calls[0][0] == "on_test_begin"
-
-
-def test_the_older_batch_hooks_are_called_too():
-    class Older(Callback):
-        def __init__(self):
-            self.seen = []
-
-        def on_batch_begin(self, batch, logs=None):
-            self.seen.append(("begin", batch))
-
-        def on_batch_end(self, batch, logs=None):
-            self.seen.append(("end", batch, logs["loss"]))
-
-    older = Older()
-    model = make(rate=0.0)
-    model.fit(X, Y, 5, callbacks=[older], shuffle=False, verbose=0)
-    assert [s[:2] for s in older.seen] == [("begin", 0), ("end", 0), ("begin", 1), ("end", 1)]
-    assert older.seen[1][2] == pytest.approx(mse(model, X[:5], Y[:5]), rel=1e-6)
-
-
-@pytest.mark.parametrize("where", ["batch", "epoch"])
-def test_stop_training(where: str):
-    """A callback stops within the batch or after the epoch; the epoch is still recorded."""
-
-    class Stop(Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            if where == "batch" and batch == 1:
-                self.model.stop_training = True
-
-        def on_epoch_end(self, epoch, logs=None):
-            if epoch == 1:
-                self.model.stop_training = True
-
-    model = make()
-    history = model.fit(X, Y, 2, epochs=5, callbacks=[Stop()], verbose=0)
-    assert history.epoch == ([0] if where == "batch" else [0, 1])
-    assert model.optimizer is not None
-    assert model.optimizer.iterations == (2 if where == "batch" else 10)
-    model.fit(X, Y, 2, epochs=1, verbose=0)
-    assert model.optimizer.iterations == (7 if where == "batch" else 15)
-
-
-def test_a_callback_may_use_the_model():
-    """predict, evaluate and get_weights inside of hooks do not disturb the training."""
-
-    class Busy(Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            self.model.predict(X[:3], verbose=0)
-
-        def on_epoch_end(self, epoch, logs=None):
-            self.model.evaluate(X, Y, verbose=0)
-
-    plain, busy = make(), make()
-    a = plain.fit(X, Y, 4, epochs=2, verbose=0).history
-    b = busy.fit(X, Y, 4, epochs=2, verbose=0, callbacks=Busy()).history
-    assert a == b and bits(plain) == bits(busy)
 
 
 # ---- shuffling
@@ -373,99 +239,7 @@ def test_the_bar_is_closed_after_an_error(capsys: pytest.CaptureFixture):
     assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"][0])
 
 
-# ---- errors
-
-BAD = [
-    (lambda m: Sequential([Input((3,)), layers.Dense(2)]).fit(X, Y), ValueError, "not compiled"),
-    (lambda m: m.compile("sgd") or m.fit(X, Y), ValueError, "no loss"),
-    (lambda m: m.fit(None, Y), ValueError, "fit.*x=None"),
-    (lambda m: m.fit(X, None), ValueError, "fit.*y=None"),
-    (lambda m: m.fit(X), ValueError, "fit.*y=None"),
-    (lambda m: m.fit(X[:0], Y[:0]), ShapeError, "no samples"),
-    (lambda m: m.fit(X, Y[:, :1]), ShapeError, r"\(10, 1\).*\(10, 2\)"),
-    (lambda m: m.fit(X, Y[:9]), ShapeError, "10 samples.*9"),
-    (lambda m: m.fit(X, np.array([["a", "b"]] * 10)), TypeError, "targets must be numbers"),
-    (lambda m: m.fit(X[:, :2], Y), ShapeError, r"\(10, 2\).*\(batch, 3\)"),
-    (lambda m: m.fit(X, Y, batch_size=0), ValueError, "batch_size.*0"),
-    (lambda m: m.fit(X, Y, batch_size=2.5), ValueError, "batch_size.*2.5"),
-    (lambda m: m.fit(X, Y, batch_size=True), ValueError, "batch_size.*True"),
-    (lambda m: m.fit(X, Y, epochs=-1), ValueError, "epochs.*-1"),
-    (lambda m: m.fit(X, Y, epochs=1.5), ValueError, "epochs.*1.5"),
-    (lambda m: m.fit(X, Y, initial_epoch=-1), ValueError, "initial_epoch.*-1"),
-    (lambda m: m.fit(X, Y, verbose=3), ValueError, "verbose.*3"),
-    (lambda m: m.fit(X, Y, verbose="quiet"), ValueError, "verbose.*'quiet'"),
-    (lambda m: m.fit(X, Y, validation_split=1.0), ValueError, "validation_split.*1.0"),
-    (lambda m: m.fit(X, Y, validation_split=-0.1), ValueError, "validation_split.*-0.1"),
-    (lambda m: m.fit(X, Y, validation_split=0.95), ValueError, "empty"),
-    (lambda m: m.fit(X, Y, validation_split="a"), ValueError, "validation_split.*'a'"),
-    (lambda m: m.fit(X, Y, validation_data=(X[:0], Y[:0])), ShapeError, "validation_data.*no s"),
-    (lambda m: m.fit(X, Y, validation_data=X), ValueError, "validation_data must be"),
-    (lambda m: m.fit(X, Y, validation_data=(X, Y[:3])), ShapeError, "validation_data.*10.*3"),
-    (lambda m: m.fit(X, Y, validation_batch_size=0), ValueError, "validation_batch_size.*0"),
-    (lambda m: m.fit(X, Y, sample_weight=np.ones(9)), ShapeError, r"sample_weight.*\(9,\).*\(10,"),
-    (lambda m: m.fit(X, Y, sample_weight=np.ones((10, 2))), ShapeError, "sample_weight"),
-    (lambda m: m.fit(X, Y, sample_weight=2.0), ShapeError, "sample_weight"),
-    (lambda m: m.fit(X, Y, sample_weight=["a"] * 10), TypeError, "sample_weight"),
-    (lambda m: m.fit(X, Y, callbacks=["stop"]), TypeError, "callbacks.*'stop'"),
-    (lambda m: m.fit(X, Y, callbacks=[Callback]), TypeError, "callbacks"),
-    (lambda m: m.evaluate(X, Y[:3]), ShapeError, "evaluate.*10.*3"),
-    (lambda m: m.evaluate(X, Y, batch_size=-1), ValueError, "evaluate: batch_size.*-1"),
-    (lambda m: m.predict(X, batch_size=0), ValueError, "predict: batch_size.*0"),
-    (lambda m: m.train_on_batch(X), ValueError, "train_on_batch.*y=None"),
-    (lambda m: m.compile("sgd", "mse", metrics=["area"]) or m.fit(X, Y), ValueError, "'area'"),
-    (
-        lambda m: m.compile("sgd", "mse", metrics=["sparse_categorical_accuracy"]) or m.fit(X, Y),
-        ValueError,
-        "different targets",
-    ),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("call", "error", "match"), BAD, ids=[f"{m}" for *_, m in BAD])
-def test_bad_calls(call: Any, error: type[Exception], match: str):
-    """The error says where and what, before anything is trained."""
-    model = make()
-    before = bits(model)
-    with pytest.raises(error, match=match):
-        call(model)
-    assert bits(model) == before
-
-
-@pytest.mark.parametrize(
-    ("y", "error", "match"),
-    [
-        (np.full(10, 2), ValueError, r"0\.\.1.*2\.\.2"),
-        (np.full(10, -1), ValueError, "-1"),
-        (np.full(10, 0.5), ValueError, "whole"),
-        (np.full(10, np.nan), ValueError, "nan"),
-        (np.full(10, 2**40), ValueError, "1099511627776"),
-        (np.eye(2)[LABELS], ShapeError, '"categorical_crossentropy"'),
-        (LABELS[:4], ShapeError, "10 samples.*4"),
-    ],
-)
-def test_labels_out_of_range(y: np.ndarray, error: type[Exception], match: str):
-    """Class numbers are checked before the first step, in any dtype."""
-    model = make(loss="sparse_categorical_crossentropy")
-    before = bits(model)
-    with pytest.raises(error, match=match):
-        model.fit(X, y, verbose=0)
-    assert bits(model) == before
-
-
-@pytest.mark.parametrize("shape", [(10,), (10, 1)])
-@pytest.mark.parametrize("dtype", ["int64", "uint8", "float32", "bool"])
-def test_labels_of_any_number_type(shape: tuple, dtype: str):
-    """(N,) and (N, 1), integers or whole floats: the same training."""
-    model, other = (make(loss="sparse_categorical_crossentropy") for _ in range(2))
-    model.fit(X, LABELS, verbose=0)
-    other.fit(X, LABELS.reshape(shape).astype(dtype), verbose=0)
-    assert bits(model) == bits(other)
-
-
-def test_one_hot_labels_hint():
-    model = make(loss="categorical_crossentropy")
-    with pytest.raises(ShapeError, match="sparse_categorical_crossentropy"):
-        model.fit(X, LABELS)
+# ---- batches one by one
 
 
 def test_batches_one_by_one():
