@@ -2,6 +2,28 @@
 
 Every metric has a state that a batch adds to.  ``update_state`` adds one eagerly; in a
 model the same operations are part of the plan.
+
+A metric of one's own is a subclass of :class:`Metric`, in Keras's style: variables, what
+a batch does to them with NumPy, and what they say in the end.
+
+>>> import numpy as np
+>>> from cnnlite import metrics
+>>> class LargestError(metrics.Metric):
+...     def __init__(self, name="largest_error", **kwargs):
+...         super().__init__(name=name, **kwargs)
+...         self.largest = self.add_variable(shape=(), initializer="zeros", name="largest")
+...
+...     def update_state(self, y_true, y_pred, sample_weight=None):
+...         error = np.max(np.abs(y_true - y_pred), initial=0.0)
+...         self.largest.assign(np.maximum(self.largest, error))
+...
+...     def result(self):
+...         return float(self.largest)
+>>> metric = LargestError()
+>>> metric.update_state(np.array([1.0, 2.0]), np.array([1.5, 2.0]))
+>>> metric.update_state(np.array([0.0, 0.0]), np.array([0.0, -3.0]))
+>>> metric.result()
+3.0
 """
 
 from __future__ import annotations
@@ -51,6 +73,7 @@ from cnnlite.metrics.thresholds import (
     TrueNegatives,
     TruePositives,
 )
+from cnnlite.metrics.variables import check_update_state
 from cnnlite.serialization import class_named, custom_object_scope
 from cnnlite.serialization import serialize as described
 
@@ -101,6 +124,7 @@ _CLASSES: dict[str, type[Metric]] = {
     for name, found in list(globals().items())
     if isinstance(found, type) and issubclass(found, Metric) and found is not Metric
 }
+_WRAPPERS = ("LossMetric", "MeanMetricWrapper")  # no name alone makes one
 _ALIASES = {
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
@@ -112,7 +136,7 @@ _ALIASES = {
     "rmse": RootMeanSquaredError,
 }
 _NAMES: dict[str, type[Metric]] = {
-    **{snake_name(cls): cls for cls in _CLASSES.values()},
+    **{snake_name(cls): cls for name, cls in _CLASSES.items() if name not in _WRAPPERS},
     **_ALIASES,
     **{name.upper(): cls for name, cls in _ALIASES.items()},
 }
@@ -152,7 +176,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
             cls = None
         if cls is None or not issubclass(cls, Metric):
             raise ValueError(
-                f"metrics: no such metric. Got {config!r}. Choose one of accuracy, "
+                f"metrics: no such metric. Got {config!r}. Choose one of "
                 f"{', '.join(_NAMES)}, pass a Metric, or name the class of your own in "
                 "custom_objects."
             )
@@ -185,6 +209,9 @@ def get(identifier: Any, loss: Loss | None = None, output_shape: tuple | None = 
     <BinaryAccuracy accuracy>
     """
     metric = _resolved(identifier, loss, output_shape)
+    metric.check_made()
+    if metric.dynamic:
+        check_update_state(metric)
     if loss is not None and metric.sparse not in (None, loss.sparse):
         raise ValueError(
             f"metrics: {metric.name} and the loss {loss.name} take different targets: one takes "

@@ -9,16 +9,23 @@ import numpy as np
 from cnnlite import ops
 from cnnlite.errors import ShapeError
 from cnnlite.losses.base import checked_dtype, fitted_weights, floats, snake_name
+from cnnlite.metrics.variables import HasVariables
 from cnnlite.ops.core import Tensor
 
 
-class Metric:
+class Metric(HasVariables):
     """A running figure over the batches of an epoch; the base: a mean of one value per row.
 
-    A subclass defines ``values(y_true, y_pred)``, one value per row, with
-    :mod:`cnnlite.ops`.  Or, computing with NumPy, ``update_state(y_true, y_pred,
-    sample_weight)``, ``result()`` and ``reset_state()``: it is then ``dynamic``, and a
-    model hands it the predictions after each batch.
+    A subclass is written in one of two ways.  With operations: ``values(y_true, y_pred)``,
+    one value per row, of :mod:`cnnlite.ops`; their weighted mean is part of a model's plan.
+
+    With NumPy, as Keras's are: ``__init__`` makes variables with :meth:`add_variable`,
+    ``update_state(y_true, y_pred, sample_weight=None)`` adds a batch to them with
+    ``assign`` and ``assign_add``, and ``result()`` returns a number, an array or a dict of
+    numbers, by whose names the logs then have them.  ``reset_state()`` makes all variables
+    zero; a metric that keeps other attributes writes its own.  Such a metric is
+    ``dynamic``: a model hands it copies of the targets, as they were given, and of the
+    predictions after each batch.
 
     Parameters
     ----------
@@ -28,22 +35,26 @@ class Metric:
 
     Examples
     --------
-    >>> class LargestError(Metric):
-    ...     largest = 0.0
+    >>> class TruePositives(Metric):
+    ...     def __init__(self, name="true_positives", **kwargs):
+    ...         super().__init__(name=name, **kwargs)
+    ...         self.hits = self.add_variable(shape=(), initializer="zeros", name="hits")
     ...
     ...     def update_state(self, y_true, y_pred, sample_weight=None):
-    ...         self.largest = max(self.largest, float(abs(y_true - y_pred).max()))
+    ...         hits = np.logical_and(y_true == 1, y_pred > 0.5)
+    ...         if sample_weight is not None:
+    ...             hits = hits * np.reshape(sample_weight, (-1, 1))
+    ...         self.hits.assign_add(np.sum(hits))
     ...
     ...     def result(self):
-    ...         return self.largest
-    ...
-    ...     def reset_state(self):
-    ...         self.largest = 0.0
-    >>> metric = LargestError(name="largest")
-    >>> metric.dynamic
-    True
-    >>> metric(np.ones(2), np.array([1.5, 0.0]))
-    1.0
+    ...         return self.hits / 1
+    >>> import cnnlite
+    >>> model = cnnlite.Sequential([cnnlite.Input((1,)), cnnlite.layers.Dense(1, "sigmoid")])
+    >>> model.set_weights([[[4.0]], [0.0]])
+    >>> model.compile("sgd", "binary_crossentropy", metrics=[TruePositives()])
+    >>> x, y = np.array([[1.0], [-1.0], [2.0]]), np.array([[1], [1], [1]])
+    >>> model.evaluate(x, y, verbose=0, return_dict=True)["true_positives"]
+    2.0
     """
 
     dynamic = False  # update_state computes outside of cnnlite.ops
@@ -52,15 +63,18 @@ class Metric:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = vars(cls)
-        if "update_state" in own and not {"values", "record", "dynamic"} & own.keys():
+        ways = {"update_state", "values", "record", "dynamic"}
+        # The first class that says how decides: the class itself, a mixin, or a base.
+        found = next(vars(base).keys() & ways for base in cls.__mro__ if vars(base).keys() & ways)
+        if found == {"update_state"}:
             cls.dynamic = True
-            if "sparse" not in own:
+            if "sparse" not in vars(cls):
                 cls.sparse = None
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_name(type(self))
         self.dtype = checked_dtype(dtype, self.name)
+        self._variables = []
         self.state: np.ndarray = np.zeros(2)  # weighted sum, sum of weights
 
     def build(self, y_pred_shape: Any) -> None:
@@ -129,12 +143,9 @@ class Metric:
         total, count = self.state
         return float(total / count) if count else 0.0
 
-    def reset_state(self) -> None:
-        """Start anew."""
-        self.state[...] = 0
-
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Add a batch and return the figure so far."""
+        self.check_made()
         self.update_state(y_true, y_pred, sample_weight)
         return self.result()
 

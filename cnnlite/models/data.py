@@ -93,6 +93,9 @@ class Dataset:
     inputs : list of arrays
     targets, weights : list of arrays or None, optional
         For each output of the model; weights are one number per row of it.
+    given : dict of int to tuple, optional
+        For each output that has targets, the shape of a sample's as they were passed, which
+        may have an axis of length 1 more or less.
     """
 
     def __init__(
@@ -100,8 +103,10 @@ class Dataset:
         inputs: list[np.ndarray],
         targets: Sequence[np.ndarray | None] = (),
         weights: Sequence[np.ndarray | None] = (),
+        given: dict[int, tuple[int, ...]] | None = None,
     ) -> None:
         self.inputs, self.targets, self.weights = inputs, list(targets), list(weights)
+        self.given = given or {}
 
     def __len__(self) -> int:
         return len(self.inputs[0])
@@ -118,7 +123,8 @@ class Dataset:
         def cut(arrays: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
             return [None if a is None else a[samples] for a in arrays]
 
-        return Dataset([a[samples] for a in self.inputs], cut(self.targets), cut(self.weights))
+        inputs = [a[samples] for a in self.inputs]
+        return Dataset(inputs, cut(self.targets), cut(self.weights), self.given)
 
     def fill(self, arrays: dict[str, np.ndarray], samples: slice | np.ndarray) -> None:
         """Copy samples, a range or a list of numbers, into a plan's input arrays."""
@@ -166,7 +172,8 @@ def as_targets(
         targets.append(target)
         if weights[i] is not None:
             weights[i] = None if target is None else _as_weights(weights[i], n, head.tensor, where)
-    return Dataset(inputs, targets, weights)
+    shapes = {i: np.shape(y)[1:] for i, y in enumerate(given) if targets[i] is not None}
+    return Dataset(inputs, targets, weights, shapes)
 
 
 def targets_for(y: Any, heads: Sequence[Head], names: Sequence[str], where: str) -> list[Any]:

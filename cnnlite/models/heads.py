@@ -11,6 +11,7 @@ from cnnlite import losses, metrics, ops
 from cnnlite.layers.context import Context, StepState
 from cnnlite.layers.symbolic import SymbolicTensor
 from cnnlite.metrics import Metric
+from cnnlite.metrics.variables import figures
 from cnnlite.models.structure import by_name
 from cnnlite.ops.core import Tensor
 
@@ -99,21 +100,32 @@ class Head:
         found = {f"out{self.index}": y_pred}
         return found if mask is None else {**found, f"mask{self.index}": mask}
 
-    def update_in_python(self, arrays: dict[str, np.ndarray]) -> None:
-        """Update the metrics that compute outside of operations."""
+    def update_in_python(
+        self, arrays: dict[str, np.ndarray], given: tuple[int, ...] | None = None
+    ) -> None:
+        """Update the metrics that compute outside of operations.
+
+        They get copies, as nothing of the arena escapes, and targets whose samples have the
+        shape in which they were given.
+        """
         for kind, name in ((self.unweighted, ""), (self.weighted, f"w{self.index}")):
             for metric in kind:
                 if metric.dynamic and f"y{self.index}" in arrays:
                     weights, mask = arrays.get(name), arrays.get(f"mask{self.index}")
                     if mask is not None:
                         weights = mask * (1.0 if weights is None else weights)
-                    y_true, y_pred = arrays[f"y{self.index}"], arrays[f"out{self.index}"]
-                    # Copies: nothing of the arena escapes to a function of the user's.
-                    metric.update_state(
-                        y_true.copy(),
-                        y_pred.copy(),
-                        None if weights is None else np.array(weights),
-                    )
+                    y_true, y_pred = arrays[f"y{self.index}"].copy(), arrays[f"out{self.index}"]
+                    if given is not None:
+                        y_true = y_true.reshape(len(y_true), *given)
+                    weights = None if weights is None else np.array(weights)
+                    metric.update_state(y_true, y_pred.copy(), sample_weight=weights)
+
+    def results(self) -> dict[str, Any]:
+        """Return the metrics' figures by their names in the logs."""
+        found: dict[str, Any] = {}
+        for name, metric in zip(self.log_names, self.metrics, strict=True):
+            found |= figures(metric, name)
+        return found
 
     def backward(self, weights: Any) -> Tensor | None:
         """Return the gradient of the weighted loss to the output; after :meth:`record`."""

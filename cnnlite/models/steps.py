@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import warnings
 from collections.abc import Callable
@@ -209,19 +208,14 @@ class Steps:
     def _metric_states(self) -> dict[str, Any]:
         """Return copies of what the running losses and metrics have gathered."""
         means = [m for head in self._all_heads("metrics") for m in (head.mean, *head.metrics)]
-        return {"penalty": self._penalty.copy(), "metrics": [_gathered(m) for m in means]}
+        return {"penalty": self._penalty.copy(), "metrics": [m.gathered() for m in means]}
 
     def _set_metric_states(self, states: dict[str, Any]) -> None:
         """Take back what :meth:`_metric_states` returned."""
         self._penalty[...] = states["penalty"]
         means = [m for head in self._all_heads("metrics") for m in (head.mean, *head.metrics)]
         for metric, state in zip(means, states["metrics"], strict=True):
-            for name, value in state.items():
-                known = getattr(metric, name, None)
-                if isinstance(known, np.ndarray) and known.shape == np.shape(value):
-                    known[...] = value  # in place: plans hold the array
-                else:
-                    setattr(metric, name, value)
+            metric.take_back(state)
 
     def reset_metrics(self) -> None:
         """Start the running losses and metrics anew."""
@@ -241,8 +235,7 @@ class Steps:
             if len(trained) > 1:
                 logs |= {head.mean.name: head.mean.result() for head in trained}
             for head in heads:
-                named = zip(head.log_names, head.metrics, strict=True)
-                logs |= {name: metric.result() for name, metric in named}
+                logs |= head.results()
             return logs
 
     # -- plans
@@ -349,20 +342,20 @@ class Steps:
         finally:
             for weight in self.optimizer.weights:
                 weight.version += 1
-        self._count(plan, size)
+        self._count(plan, size, data)
 
     def _test_step(self, data: Dataset, samples: slice) -> None:
         size = samples.stop - samples.start
         plan = self._test_plan(data, size)
         data.fill(plan.arrays, samples)
         plan.run()
-        self._count(plan, size)
+        self._count(plan, size, data)
 
-    def _count(self, plan: Any, size: int) -> None:
+    def _count(self, plan: Any, size: int, data: Dataset) -> None:
         """Count the samples of a step, and update the metrics that run in Python."""
         self._penalty[1] += size
         for head in self._all_heads("fit"):
-            head.update_in_python(plan.arrays)
+            head.update_in_python(plan.arrays, data.given.get(head.index))
 
     # -- data
 
@@ -403,14 +396,6 @@ class Steps:
         clock = ops.clock(splitmix64(self._clock.seed), step)
         keys = ops.random_uniform((n,), clock=clock, stream=_SHUFFLE_STREAM)
         return np.argsort(keys, kind="stable")
-
-
-def _gathered(metric: metrics.Metric) -> dict[str, Any]:
-    """Return a copy of a metric's state; that of one in Python may be any plain attribute."""
-    plain = (np.ndarray, np.number, int, float, list, dict)
-    own = vars(metric).items()
-    names = [n for n, v in own if isinstance(v, plain)] if metric.dynamic else ["state"]
-    return {name: copy.deepcopy(getattr(metric, name)) for name in names}
 
 
 def _is_bias(weight: Parameter) -> bool:
