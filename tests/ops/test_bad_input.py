@@ -10,7 +10,8 @@ import pytest
 
 from cnnlite import ops
 from cnnlite.errors import DtypeError, ShapeError
-from tests.ops.cases import CASES, Case
+from tests.ops.case import Case
+from tests.ops.cases import CASES
 from tests.ops.refusals import message_of
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cnnlite import ops
-from tests.ops.cases import CASES, OTHERS, Case, assert_same_bits, results
+from tests.ops.case import Case, assert_same_bits, results
+from tests.ops.cases import CASES, OTHERS
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 cases_with_out = pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from cnnlite import ops
 from cnnlite.errors import DtypeError, ShapeError
 from cnnlite.models.plan import record
-from tests.ops.cases import CASES, Case, assert_same_bits, results
+from tests.ops.case import Case, assert_same_bits, results
+from tests.ops.cases import CASES
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
