@@ -12,12 +12,12 @@ import pytest
 
 import cnnlite
 from bench import driver, goals, job, report, results
-from bench.cases import conv, pool
 from bench.contestants import CONTESTANTS, OURS, numpy_best, numpy_plain, ours
 from bench.driver import Measured, Options, Process, Team, WorkerError, environment, prepared
 from bench.products import Matmul
 from bench.sequences import Sequences
 from bench.suite import ROWS, Row, kernel_rows, normalization_row, sequence_row
+from bench.window_cases import conv, pool
 from cnnlite import ops
 from cnnlite.kernels import reference
 from tests.comparison import NUMPY_ULPS, assert_within, leaves, right_outputs

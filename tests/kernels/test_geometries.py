@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.case import Case
-from bench.cases import AVERAGE_PASSES, CONV_PASSES, MAX_PASSES
+from bench.window_cases import AVERAGE_PASSES, CONV_PASSES, MAX_PASSES
 from bench.windows import Conv2d, Pool2d
 from cnnlite.kernels import reference
 from tests.backends import Variant, variants
