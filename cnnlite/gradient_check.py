@@ -12,9 +12,10 @@ import numpy as np
 from cnnlite import config, ops
 from cnnlite.errors import ShapeError
 from cnnlite.kernels.registry import using_backend
-from cnnlite.layers.base import Layer
+from cnnlite.layers.base import Layer, assign_all
 from cnnlite.layers.context import Clock, Context, StepState
-from cnnlite.layers.symbolic import Input, SymbolicTensor
+from cnnlite.layers.input_layer import Input
+from cnnlite.layers.symbolic import SymbolicTensor
 from cnnlite.models import Model, architecture
 from cnnlite.models.graph import Graph
 from cnnlite.models.heads import Head, make_heads
@@ -306,7 +307,7 @@ def _copy(
         classes = {type(c).__name__: type(c) for c in architecture.with_sublayers(target.layers)}
         with custom_object_scope(classes):
             copy = architecture.build(described)
-        copy.set_weights(target.get_weights())
+        assign_all(copy._stored_weights, [p.numpy() for p in target._stored_weights], copy.name)
         xs = [np.ascontiguousarray(a, t.dtype) for a, t in zip(arrays, copy.inputs, strict=True)]
         return copy.inputs, copy.outputs, xs, copy
     if not isinstance(target, Layer):

@@ -14,6 +14,7 @@ from cnnlite.layers.dot import Dot
 from cnnlite.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D
 from cnnlite.layers.embedding import Embedding
 from cnnlite.layers.flatten import Flatten
+from cnnlite.layers.input_layer import Input, InputLayer
 from cnnlite.layers.masking import ActivityRegularization, Masking
 from cnnlite.layers.merge import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from cnnlite.layers.merge_functions import (
@@ -55,7 +56,6 @@ from cnnlite.layers.rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
 from cnnlite.layers.rnn_layers import GRU, LSTM, SimpleRNN
 from cnnlite.layers.rnn_stacked import StackedRNNCells
 from cnnlite.layers.rnn_wrappers import Bidirectional, TimeDistributed
-from cnnlite.layers.symbolic import Input
 from cnnlite.layers.upsampling import UpSampling1D, UpSampling2D
 from cnnlite.serialization import serialize
 
@@ -116,6 +116,7 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "Input",
+    "InputLayer",
     "LSTM",
     "LSTMCell",
     "Layer",

@@ -15,6 +15,7 @@ from cnnlite import config, initializers
 from cnnlite.errors import ShapeError
 from cnnlite.layers.configuration import Configurable
 from cnnlite.layers.context import Context, accepts
+from cnnlite.layers.sublayers import layers_in
 from cnnlite.layers.symbolic import Node, Shape, SymbolicTensor
 from cnnlite.ops import Parameter
 from cnnlite.shapes import is_int
@@ -101,6 +102,7 @@ class Layer(Configurable):
     several_inputs = False  # True: a list passed to the layer is a list of inputs
     supports_masking = False  # True: a mask of the input is passed on to the output
     dynamic = False  # True: `call` computes outside of cnnlite.ops, so it runs anew each step
+    operator = False  # True: made by ``a + b`` and the like, so no model lists it
     input_dtype: str | None = None  # what arrays are cast to; None: the layer's dtype
 
     def __init__(
@@ -193,8 +195,8 @@ class Layer(Configurable):
 
     @property
     def sublayers(self) -> list[Layer]:
-        """The layers kept as attributes, or in lists, tuples and dicts there."""
-        return list(dict.fromkeys(_layers_in(list(vars(self).values()))))
+        """The layers kept as attributes, or in lists, tuples, dicts and models there."""
+        return layers_in(self)
 
     @property
     def trainable(self) -> bool:
@@ -355,16 +357,6 @@ class Layer(Configurable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
-
-
-def _layers_in(values: Any) -> Iterator[Layer]:
-    for value in values:
-        if isinstance(value, Layer):
-            yield value
-        elif isinstance(value, list | tuple):
-            yield from _layers_in(value)
-        elif isinstance(value, dict):
-            yield from _layers_in(value.values())
 
 
 def _checked_mask(mask: Any, where: str) -> Any:

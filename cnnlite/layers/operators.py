@@ -17,6 +17,8 @@ from cnnlite.ops.core import Tensor
 class Divide(_Merge):
     """Quotient of two inputs: what ``a / b`` of symbolic tensors makes."""
 
+    operator = True
+
     def combine(self, xs: list[Tensor], mask: Any) -> tuple[Tensor, Any]:
         y = ops.divide(*xs)
         return y, (xs[1], y)
@@ -39,6 +41,7 @@ class WithNumber(Layer):
     """
 
     supports_masking = True
+    operator = True
 
     def __init__(
         self, function: str, number: float, number_first: bool = False, **kwargs: Any
@@ -74,7 +77,9 @@ _LAYERS = {"add": Add, "subtract": Subtract, "multiply": Multiply, "divide": Div
 def combine(function: str, a: Any, b: Any) -> Any:
     """Return the symbolic result of ``a (op) b``, or NotImplemented for what is no operand."""
     if isinstance(a, SymbolicTensor) and isinstance(b, SymbolicTensor):
-        return _LAYERS[function]()([a, b])
+        made = _LAYERS[function]()
+        made.operator = True
+        return made([a, b])
     tensor, number = (a, b) if isinstance(a, SymbolicTensor) else (b, a)
     if isinstance(number, bool) or not isinstance(number, int | float | np.number):
         return NotImplemented

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnnlite import config
-from cnnlite.errors import ShapeError
-from cnnlite.shapes import is_int
-
 if TYPE_CHECKING:
     from cnnlite.layers.base import Layer
 
 Shape = tuple[int | None, ...]
-
-# Tensors of indices and of masks have one dtype each.
-_INTEGERS = {"int32": "int32", "int64": "int32", "uint8": "uint8", "bool": "uint8"}
 
 
 class SymbolicTensor:
@@ -29,6 +22,7 @@ class SymbolicTensor:
         self.dtype = dtype
         self.node = node  # None: an input of the graph
         self.name: str | None = None
+        self.source: Any = None  # of an input: its InputLayer
         self.limit: int | None = None  # of an input: its whole numbers must be less
 
     ndim = property(lambda self: len(self.shape))
@@ -90,6 +84,8 @@ class Node:
         None: as the model runs.
     arguments : dict
         Further arguments of the call, no tensors.
+    calls : tuple of ModelCall
+        The calls of models that the node belongs to, the outermost first.
     """
 
     def __init__(
@@ -106,6 +102,7 @@ class Node:
         self.listed, self.several = listed, isinstance(output_shape, list)
         self.training = training
         self.arguments = arguments or {}
+        self.calls: tuple[ModelCall, ...] = ()
         shapes = output_shape if isinstance(output_shape, list) else [output_shape]
         self.outputs = [SymbolicTensor(shape, layer.dtype, self) for shape in shapes]
 
@@ -116,50 +113,19 @@ class Node:
         return tensor
 
 
-def Input(
-    shape: Sequence[int | None] | None = None,
-    batch_size: int | None = None,
-    dtype: str | None = None,
-    name: str | None = None,
-    batch_shape: Sequence[int | None] | None = None,
-) -> SymbolicTensor:
-    """Return a symbolic tensor that stands for a model's input.
+class ModelCall:
+    """One call of a model inside another: its layers became nodes of the outer graph.
 
-    Parameters
+    Attributes
     ----------
-    shape : sequence of int or None
-        Shape of one sample, without the batch; None is a size that may vary from one
-        batch to the next, such as a sequence's length.
-    batch_size : int, optional
-        Default: any.
-    dtype : {"float32", "float64", "int32", "uint8"}, optional
-        "int64" counts as "int32", "bool" as "uint8".
-    name : str, optional
-    batch_shape : sequence of int or None, optional
-        Batch size and shape together, in place of the first two.
-
-    Examples
-    --------
-    >>> import cnnlite
-    >>> cnnlite.Input((28, 28, 1)).shape
-    (None, 28, 28, 1)
+    layer : Model
+    inputs, outputs : list of SymbolicTensor
+        An output that the outer graph does not use may be None.
+    training : bool or None
     """
-    if batch_shape is not None:
-        if shape is not None or batch_size is not None or not batch_shape:
-            raise ShapeError(
-                "Input: batch_shape stands for shape and batch_size together. "
-                f"Got batch_shape={batch_shape!r}, shape={shape!r}, batch_size={batch_size!r}."
-            )
-        batch_size, shape = batch_shape[0], tuple(batch_shape[1:])
-    if shape is None or isinstance(shape, str | int):
-        raise ShapeError(
-            f"Input: shape must be a tuple of sizes without the batch. Got {shape!r}. "
-            "Write Input((28, 28, 1)) or Input((784,))."
-        )
-    if not all(n is None or (is_int(n) and n > 0) for n in shape):
-        raise ShapeError(f"Input: sizes must be positive integers, or None. Got {shape!r}.")
-    sizes = [None if n is None else int(n) for n in shape]
-    dtype = _INTEGERS.get(str(dtype)) or config.checked_dtype(dtype or config.floatx(), "Input")
-    tensor = SymbolicTensor((batch_size, *sizes), dtype)
-    tensor.name = name
-    return tensor
+
+    def __init__(self, model: Any, inputs: Sequence[SymbolicTensor], training: Any = None) -> None:
+        self.layer = model
+        self.inputs = list(inputs)
+        self.outputs: list[SymbolicTensor | None] = []
+        self.training = training

@@ -1,15 +1,24 @@
-"""A model's architecture as JSON-ready data, and a model from it."""
+"""A model's architecture as JSON-ready data, and a model from it.
+
+The data list the layers in the order of their first call, each with its configuration (a
+nested model with its own architecture), then the calls.  A layer that stands in two of
+several nested models is described once; ``{"shared": n}`` elsewhere means the n-th of all
+described, counted from 0.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cnnlite.layers.base import Layer
 from cnnlite.layers.configuration import deserialize
-from cnnlite.layers.symbolic import Input, Node, SymbolicTensor
-from cnnlite.models.structure import Structure, flatten
+from cnnlite.layers.input_layer import Input
+from cnnlite.layers.symbolic import ModelCall, Node, SymbolicTensor
+from cnnlite.models import units
+from cnnlite.models.graph import node_of
+from cnnlite.models.structure import Structure
 from cnnlite.serialization import custom_object_scope, serialize
 
 if TYPE_CHECKING:
@@ -18,66 +27,95 @@ if TYPE_CHECKING:
 
 def graph_config(model: Model) -> dict[str, Any]:
     """Return a model's architecture as JSON-ready data."""
-    if not model.built:
-        layers = [_layer_config(layer) for layer in _stack_of(model)]
-        return {"class_name": "Sequential", "name": model.name, "inputs": [], "layers": layers}
-    graph = model.graph
-    number = {id(layer): i for i, layer in enumerate(graph.layers)}
-    places: dict[int, list[Any]] = {id(t): ["input", i] for i, t in enumerate(graph.inputs)}
-    for i, node in enumerate(graph.nodes):
-        places |= {id(t): ["node", i, j] for j, t in enumerate(node.outputs)}
-    sequential = getattr(model, "_stack", None) == graph.layers
-    return {
-        "class_name": "Sequential" if sequential else "Functional",
+    return _model_config(model, [])
+
+
+def _model_config(model: Model, described: list[Any]) -> dict[str, Any]:
+    """Return a model's architecture; ``described`` are the layers and models so far."""
+    stack = stack_of(model)
+    config: dict[str, Any] = {
+        "class_name": "Functional" if stack is None else "Sequential",
         "name": model.name,
-        "inputs": [
-            {"shape": list(t.shape[1:]), "batch_size": t.shape[0], "dtype": t.dtype, "name": t.name}
-            for t in graph.inputs
-        ],
-        "layers": [_layer_config(layer) for layer in graph.layers],
-        "nodes": [_node_config(node, number, places) for node in graph.nodes],
-        "outputs": [places[id(t)] for t in graph.outputs],
-        "structures": [s.config for s in model._structures],
+        "inputs": [],
     }
+    if not model.trainable:
+        config["trainable"] = False
+    if stack is not None and not model.built:
+        config["layers"] = [_entry(layer, described) for layer in stack]
+        return config
+    graph = model.graph
+    config["inputs"] = [
+        {"shape": list(t.shape[1:]), "batch_size": t.shape[0], "dtype": t.dtype, "name": t.name}
+        for t in graph.inputs
+    ]
+    if stack is not None:
+        config["layers"] = [_entry(layer, described) for layer in stack]
+        return config
+    listed = units.called(graph)
+    config["layers"] = [_entry(layer, described) for layer in listed]
+    number = {id(layer): i for i, layer in enumerate(listed)}
+    places: dict[int, list[Any]] = {id(t): ["input", i] for i, t in enumerate(graph.inputs)}
+    calls = units.calls(graph)
+    for i, call in enumerate(calls):
+        for j, t in enumerate(call.outputs):
+            places.setdefault(id(t), ["node", i, j])
+    config["nodes"] = [_call_config(call, number, places) for call in calls]
+    config["outputs"] = [places[id(t)] for t in graph.outputs]
+    config["structures"] = [s.config for s in model._structures]
+    return config
 
 
-def _stack_of(model: Model) -> list[Layer]:
-    """Return the layers of a Sequential that has not seen data."""
-    stack = getattr(model, "_stack", None)
-    if stack is None:
-        return model.graph.layers  # raises: a subclassed model has no graph yet
-    return stack
+def stack_of(model: Any) -> list[Any] | None:
+    """Return the layers of a Sequential model, or None for another."""
+    return getattr(model, "_stack", None)
 
 
-def _layer_config(layer: Layer) -> dict[str, Any]:
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+def _entry(layer: Any, described: list[Any]) -> dict[str, Any]:
+    """Return a layer's or nested model's entry, a reference if it has one already."""
+    for number, other in enumerate(described):
+        if other is layer:
+            return {"shared": number}
+    if isinstance(layer, Layer):
+        entry: dict[str, Any] = {
+            "class_name": type(layer).__name__,
+            "config": layer.get_config(),
+        }
+        if layer.operator:
+            entry["operator"] = True
+    else:
+        entry = {"model": _model_config(layer, described)}
+    described.append(layer)
+    return entry
 
 
-def _node_config(node: Node, number: dict[int, int], places: dict[int, list[Any]]) -> Any:
-    return {
-        "layer": number[id(node.layer)],
-        "inputs": [places[id(t)] for t in node.inputs],
-        "listed": node.listed,
-        "training": node.training,
-        "arguments": serialize(node.arguments),
+def _call_config(
+    call: Node | ModelCall, number: dict[int, int], places: dict[int, list[Any]]
+) -> dict[str, Any]:
+    found = {
+        "layer": number[id(call.layer)],
+        "inputs": [places[id(t)] for t in call.inputs],
+        "training": call.training,
     }
+    if isinstance(call, Node):
+        found |= {"listed": call.listed, "arguments": serialize(call.arguments)}
+    return found
 
 
-def build(
-    config: Mapping[str, Any],
-    make: Callable[[Any], Layer] = deserialize,
-    inputs: list[SymbolicTensor] | None = None,
-) -> Model:
+def build(config: Mapping[str, Any]) -> Model:
     """Return the model of an architecture; every lookup that fails raises.
 
     Parameters
     ----------
     config : dict
         From :func:`graph_config`.
-    make : function
-        Returns the layer of a layer's configuration.
-    inputs : list of SymbolicTensor, optional
-        What the model begins with; default: new ones.
+    """
+    return _build(config, [])
+
+
+def _build(config: Mapping[str, Any], made: list[Any]) -> Model:
+    """Return the model of an architecture; ``made`` are the layers and models so far.
+
+    Weights are made in the order in which the model's ``_stored_weights`` lists them.
     """
     from cnnlite.models.model import Model
     from cnnlite.models.sequential import Sequential
@@ -87,33 +125,78 @@ def build(
             "no architecture of a model: it needs class_name, inputs and layers. "
             f"Got {config!r:.80}. Pass what model.get_config() or to_json() returned."
         )
-    if inputs is None:
-        described = config["inputs"]
-        inputs = [Input(i["shape"], i["batch_size"], i["dtype"], i["name"]) for i in described]
-    layers = [make(c) for c in config["layers"]]
+    inputs = [
+        Input(i["shape"], i["batch_size"], i["dtype"], name=i["name"]) for i in config["inputs"]
+    ]
     if config["class_name"] == "Sequential":
-        return Sequential([*inputs, *layers], name=config["name"])
-    made: list[Node] = []
+        stack = Sequential(inputs, name=config["name"])
+        for entry in config["layers"]:
+            stack.add(_make(entry, made))
+        model: Model = stack
+    else:
+        ends = _connect(config, inputs, made)
+        forms = [Structure.from_config(c) for c in config["structures"]]
+        model = Model._of_graph(forms[0].pack(inputs), forms[1].pack(ends), config["name"])
+    model._trainable = bool(config.get("trainable", True))  # the layers know of themselves
+    return model
+
+
+def _make(entry: Mapping[str, Any], made: list[Any]) -> Any:
+    """Return the layer or nested model of an entry."""
+    if "shared" in entry:
+        return made[_number(entry["shared"])]
+    layer = _build(entry["model"], made) if "model" in entry else deserialize(entry)
+    if isinstance(layer, Layer) and entry.get("operator"):
+        layer.operator = True
+    made.append(layer)
+    return layer
+
+
+def _connect(
+    config: Mapping[str, Any], inputs: list[SymbolicTensor], made: list[Any]
+) -> list[SymbolicTensor]:
+    """Make the layers and call them; return the outputs."""
+    layers: list[Any] = []
+    results: list[Any] = []
 
     def tensor(place: list[Any]) -> SymbolicTensor:
         kind, *numbers = place
-        if not all(isinstance(n, int) and n >= 0 for n in numbers):
-            raise ValueError(f"no tensor {place}")
-        if kind == "input":
-            return inputs[numbers[0]]
-        return made[numbers[0]].outputs[numbers[1]]
+        checked = [_number(n) for n in numbers]
+        return inputs[checked[0]] if kind == "input" else results[checked[0]][checked[1]]
 
-    for node in config["nodes"]:
-        xs = [tensor(t) for t in node["inputs"]]
-        layer = layers[node["layer"]]
-        given = xs if node["listed"] else xs[0]
-        y = Layer.__call__(layer, given, training=node["training"], **node["arguments"])
-        found = (y[0] if isinstance(y, list) else y).node
-        assert found is not None
-        made.append(found)
-    ends = [tensor(t) for t in config["outputs"]]
-    forms = [Structure.from_config(c) for c in config["structures"]]
-    return Model(forms[0].pack(inputs), forms[1].pack(ends), config["name"])
+    def layer_at(number: int) -> Any:
+        while len(layers) <= number:  # each at its first call, in their order
+            layers.append(_make(config["layers"][len(layers)], made))
+        return layers[number]
+
+    for call in config["nodes"]:
+        xs = [tensor(place) for place in call["inputs"]]
+        layer = layer_at(_number(call["layer"]))
+        results.append(
+            recall(layer, xs, call["training"], call.get("listed"), call.get("arguments", {}))
+        )
+    return [tensor(place) for place in config["outputs"]]
+
+
+def recall(
+    layer: Any,
+    xs: list[SymbolicTensor],
+    training: Any = None,
+    listed: bool | None = False,
+    arguments: Mapping[str, Any] | None = None,
+) -> list[Any]:
+    """Call a layer or model on tensors as it was called before; return its outputs."""
+    if not isinstance(layer, Layer):
+        layer._build_for(xs if len(xs) > 1 else xs[0])
+        return layer._inline(xs, training)
+    y = Layer.__call__(layer, xs if listed else xs[0], training=training, **(arguments or {}))
+    return list(node_of(y).outputs)
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"no number of a layer or tensor: {value!r}")
+    return value
 
 
 def model_from_json(json_string: str, custom_objects: dict[str, type] | None = None) -> Model:
@@ -141,44 +224,6 @@ def model_from_json(json_string: str, custom_objects: dict[str, type] | None = N
         return build(config)
 
 
-def clone_model(
-    model: Model,
-    input_tensors: Any = None,
-    clone_function: Callable[[Layer], Layer] | None = None,
-) -> Model:
-    """Return a model of the same architecture with new layers and fresh weights.
-
-    Parameters
-    ----------
-    model : Model
-    input_tensors : SymbolicTensor, or list or dict of them, optional
-        What the clone begins with; default: new Inputs.
-    clone_function : function of a layer, optional
-        Returns the layer to take its place; default: a new one of its configuration.
-
-    Examples
-    --------
-    >>> import cnnlite
-    >>> model = cnnlite.Sequential([cnnlite.Input((2,)), cnnlite.layers.Dense(1)])
-    >>> clone_model(model).layers[0] is model.layers[0]
-    False
-    """
-    if not hasattr(type(model), "graph"):
-        raise TypeError(f"clone_model: not a model. Got {model!r}. Pass a Model or Sequential.")
-    originals = model.graph.layers if model.built else _stack_of(model)
-    left = iter(originals)
-
-    def make(config: Any) -> Layer:
-        layer = next(left)
-        return layer.__class__.from_config(config["config"]) if clone is None else clone(layer)
-
-    clone = clone_function
-    classes = {type(layer).__name__: type(layer) for layer in with_sublayers(originals)}
-    with custom_object_scope(classes):
-        inputs = None if input_tensors is None else flatten(input_tensors)
-        return build(graph_config(model), make, inputs)
-
-
-def with_sublayers(layers: list[Layer]) -> list[Layer]:
-    """Return layers and those inside them, however deep."""
+def with_sublayers(layers: list[Any]) -> list[Any]:
+    """Return layers and models and those inside them, however deep."""
     return [found for layer in layers for found in (layer, *with_sublayers(layer.sublayers))]

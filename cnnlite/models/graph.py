@@ -10,7 +10,7 @@ from cnnlite import ops
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context, StepState
-from cnnlite.layers.symbolic import Node, SymbolicTensor
+from cnnlite.layers.symbolic import ModelCall, Node, SymbolicTensor
 from cnnlite.ops.core import Tensor
 
 
@@ -52,7 +52,9 @@ class Graph:
                 nodes.append(node)
             else:
                 stack.append((tensor, True))
-                stack += [(t, False) for t in reversed(node.inputs)]
+                # A model that is called here needs all its inputs, though this output may not.
+                needed = [*node.inputs, *(t for call in node.calls for t in call.inputs)]
+                stack += [(t, False) for t in reversed(needed)]
         return nodes
 
     @property
@@ -147,15 +149,44 @@ class Graph:
                         _check_gradient(d, tensor, node.layer)
                         add(tensor, d)
 
-    def apply(self, inputs: Sequence[SymbolicTensor]) -> list[SymbolicTensor]:
-        """Call the same layers on other symbolic tensors: how a nested model is inlined."""
+    def apply(
+        self,
+        inputs: Sequence[SymbolicTensor],
+        call: ModelCall | None = None,
+    ) -> list[SymbolicTensor]:
+        """Call the same layers on other symbolic tensors: how a nested model is inlined.
+
+        ``call`` is the model's call that the new nodes belong to.
+        """
         values = {id(t): v for t, v in zip(self.inputs, inputs, strict=True)}
+        inner: dict[int, ModelCall] = {}  # the calls of models inside this one, made anew
+
+        def renewed(known: ModelCall) -> ModelCall:
+            if id(known) not in inner:
+                given = [values[id(t)] for t in known.inputs]
+                inner[id(known)] = ModelCall(known.layer, given, known.training)
+            return inner[id(known)]
+
         for node in self.nodes:
             xs = [values[id(t)] for t in node.inputs]
-            y = node.layer(xs if node.listed else xs[0], training=node.training, **node.arguments)
-            made = y if node.several else [y]
-            values |= {id(t): v for t, v in zip(node.outputs, made, strict=True)}
+            training = node.training
+            if training is None and call is not None:
+                training = call.training
+            y = node.layer(xs if node.listed else xs[0], training=training, **node.arguments)
+            new = node_of(y)
+            values |= {id(t): v for t, v in zip(node.outputs, new.outputs, strict=True)}
+            new.calls = (*([call] if call else []), *(renewed(c) for c in node.calls))
+        for node in self.nodes:
+            for known in node.calls:
+                inner[id(known)].outputs = [values.get(id(t)) for t in known.outputs]
         return [values[id(t)] for t in self.outputs]
+
+
+def node_of(y: Any) -> Node:
+    """Return the node that a call of a layer made, from what the call returned."""
+    while isinstance(y, list | tuple):
+        y = y[0]
+    return y.node
 
 
 @dataclass

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite.errors import ShapeError
-from cnnlite.layers.base import Layer, assign_all, snake_case, unique_name
+from cnnlite.layers.base import assign_all, snake_case, unique_name
 from cnnlite.layers.context import accepts
-from cnnlite.layers.symbolic import Input, SymbolicTensor
-from cnnlite.models import architecture, saving
+from cnnlite.layers.input_layer import InputLayer
+from cnnlite.layers.sublayers import models_and_layers_in
+from cnnlite.layers.symbolic import ModelCall, SymbolicTensor
+from cnnlite.models import architecture, saving, tracing, units
 from cnnlite.models import summary as summaries
 from cnnlite.models.graph import Graph
 from cnnlite.models.structure import Structure, flatten
@@ -75,20 +76,36 @@ class Model(Trainer):
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
-        super().__init__()
         functional = inputs is not None or outputs is not None
         if not functional and type(self) is Model:
             raise TypeError("Model: inputs and outputs are missing. Write Model(inputs, outputs).")
+        self._begin(name)
+        if functional:
+            self._traced = False
+            self._set_graph(inputs, outputs)
+            units.check_names(self.graph, "Model")
+        if not trainable:
+            self.trainable = False
+
+    def _begin(self, name: str | None) -> None:
+        """Set what every model has, before it has a graph."""
+        Trainer.__init__(self)
         stem = "functional" if type(self) is Model else snake_case(type(self).__name__)
         self.name = unique_name(stem) if name is None else name
         self._trainable = True
         self._graph: Graph | None = None
+        self._traced = True  # the graph comes of tracing `call`
         self._structures = Structure(None), Structure(None)
-        if functional:
-            self._set_graph(inputs, outputs)
-        if not trainable:
-            self.trainable = False
         _models.add(self)
+
+    @classmethod
+    def _of_graph(cls, inputs: Any, outputs: Any, name: str | None) -> Model:
+        """Return a functional model; two of its layers may have one name, as in a subclass."""
+        made = cls.__new__(cls)
+        made._begin(name)
+        made._traced = False
+        made._set_graph(inputs, outputs)
+        return made
 
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
         self._structures = Structure(inputs), Structure(outputs)
@@ -117,8 +134,21 @@ class Model(Trainer):
         return self._graph is not None
 
     @property
-    def layers(self) -> list[Layer]:
-        return self.graph.layers
+    def layers(self) -> list[Any]:
+        """The InputLayers, layers and nested models, in Keras's order.
+
+        Those of a subclass are its attributes, in the order in which they were set.
+        """
+        if self._traced:
+            return models_and_layers_in(self)
+        return [layer for layer in units.in_order(self.graph) if not units.is_operator(layer)]
+
+    @layers.setter
+    def layers(self, value: Any) -> None:
+        raise AttributeError(
+            f"{type(self).__name__}: `layers` lists the layers of the model, so it cannot be set. "
+            "Keep yours under another name, self.blocks say."
+        )
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
@@ -146,8 +176,18 @@ class Model(Trainer):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
-        for layer in self.layers if self.built else []:
+        for layer in self._parts():
             layer.trainable = value
+
+    def _parts(self) -> list[Any]:
+        """Return the layers, and those that the graph has besides."""
+        listed = self.layers if self._traced or self.built else []
+        return list(dict.fromkeys([*listed, *(units.called(self.graph) if self.built else [])]))
+
+    @property
+    def sublayers(self) -> list[Any]:
+        """The layers; what a layer that holds the model looks for."""
+        return self._parts()
 
     @property
     def input_shape(self) -> Any:
@@ -159,14 +199,21 @@ class Model(Trainer):
         shapes = [t.shape for t in self.outputs]
         return shapes if len(shapes) > 1 else shapes[0]
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """Return a layer by name or by place.
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """Return a layer, or a nested model, by name or by place in ``layers``.
 
         Raises
         ------
         ValueError
             If there is none such.
         """
+        if index is not None and name is not None:
+            raise ValueError(
+                f"{self.name}: get_layer takes a name or an index. "
+                f"Got both, {name!r} and {index!r}. Leave one out."
+            )
+        if index is None and name is None:
+            raise ValueError(f"{self.name}: get_layer needs a name or an index. Pass one.")
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(
@@ -179,9 +226,18 @@ class Model(Trainer):
         names = ", ".join(layer.name for layer in self.layers)
         raise ValueError(f"{self.name}: no layer named {name!r}. It has: {names}.")
 
-    def summary(self, print_fn: Callable[[str], object] = print) -> None:
-        """Print every layer's output shape, parameters and multiply-adds, and the totals."""
-        summaries.summary(self, print_fn)
+    def summary(
+        self, print_fn: Callable[[str], object] = print, expand_nested: bool = False
+    ) -> None:
+        """Print every layer's output shape, parameters and multiply-adds, and the totals.
+
+        Parameters
+        ----------
+        print_fn : function of a line
+        expand_nested : bool
+            List the layers of nested models too.
+        """
+        summaries.summary(self, print_fn, expand_nested)
 
     @property
     def multiply_adds(self) -> int:
@@ -204,7 +260,23 @@ class Model(Trainer):
 
     def _each(self, kind: str) -> list[Parameter]:
         """Return the parameters of all layers, each once though its layer be there twice."""
-        return list(dict.fromkeys(p for layer in self.layers for p in getattr(layer, kind)))
+        self.graph  # noqa: B018 (raises unless built)
+        return list(dict.fromkeys(p for layer in self._parts() for p in getattr(layer, kind)))
+
+    @property
+    def _stored_weights(self) -> list[Parameter]:
+        """The weights in the order of a file: that in which building the graph makes them."""
+        if not self.built:
+            return []
+        found: list[Parameter] = []
+        for layer in units.called(self.graph):
+            found += layer._stored_weights if isinstance(layer, Model) else layer.weights
+        return list(dict.fromkeys(found))
+
+    def _in_stored_order(self, weights: list[Parameter]) -> list[Parameter]:
+        """Return weights in the order of a file, so that slots and sums keep theirs."""
+        wanted = set(weights)
+        return [p for p in self._stored_weights if p in wanted]
 
     def count_params(self) -> int:
         """Return the number of values in all weights."""
@@ -229,8 +301,12 @@ class Model(Trainer):
             "inputs, or pass inputs and outputs to the constructor."
         )
 
-    def __call__(self, x: Any, training: Any = False, mask: Any = None) -> Any:
-        """Inline the model in another graph, or compute on arrays and return fresh ones."""
+    def __call__(self, x: Any, training: Any = None, mask: Any = None) -> Any:
+        """Inline the model in another graph, or compute on arrays and return fresh ones.
+
+        ``training=False`` on symbolic tensors stays: batch normalization inside keeps its
+        statistics, and dropout does nothing, though the outer model be trained.
+        """
         xs = flatten(x)
         if xs and all(isinstance(t, SymbolicTensor) for t in xs):
             self._build_for(x)
@@ -239,24 +315,29 @@ class Model(Trainer):
             keys = self._structures[0].keys
             if isinstance(x, dict) and keys is not None:
                 xs = [x[key] for key in keys]
-            return self._structures[1].pack(self.graph.apply(xs))
-        return self.predict_on_batch(x, training=training)
+            return self._structures[1].pack(self._inline(xs, training))
+        return self.predict_on_batch(x, training=bool(training))
+
+    def _inline(self, xs: Sequence[SymbolicTensor], training: Any = None) -> list[SymbolicTensor]:
+        """Call the model's layers on other symbolic tensors, as one call of the model."""
+        if not isinstance(training, bool | int | np.bool_):
+            training = None  # as the outer model runs
+        call = ModelCall(self, xs, training)
+        outputs = self.graph.apply(xs, call)
+        call.outputs = list(outputs)
+        return outputs
 
     def build(self, input_shape: Any) -> None:
         """Build for inputs of this shape, batch first (a list or dict of shapes for several)."""
         if self.built:
             return
-        if isinstance(input_shape, dict):
-            inputs: Any = {k: Input(s[1:], s[0], name=k) for k, s in input_shape.items()}
-        elif input_shape and isinstance(input_shape[0], list | tuple):
-            inputs = [Input(s[1:], s[0]) for s in input_shape]
-        else:
-            inputs = Input(input_shape[1:], input_shape[0])
-        self._trace(inputs)
+        self._trace(tracing.inputs_of_shape(input_shape))
 
     def _trace(self, inputs: Any) -> None:
         """Run ``call`` once on symbolic inputs; what comes out is the graph."""
-        known = {"training": _TRAINING} if accepts(type(self).call, "training") else {}
+        known = (
+            {"training": tracing.AS_THE_MODEL_RUNS} if accepts(type(self).call, "training") else {}
+        )
         outputs = self.call(inputs, **known)
         self._set_graph(inputs, outputs)
 
@@ -264,12 +345,7 @@ class Model(Trainer):
         """Build on first use, for data or symbolic tensors; a functional model always is."""
         if self.built:
             return
-        if isinstance(x, dict):
-            self._trace({name: _input_like(value, name) for name, value in x.items()})
-        elif isinstance(x, list | tuple) and any(hasattr(a, "ndim") for a in x):
-            self._trace([_input_like(value) for value in x])
-        else:
-            self._trace(_input_like(x))
+        self._trace(tracing.inputs_like(x))
 
     # -- files
 
@@ -323,33 +399,14 @@ class Model(Trainer):
         return saving.from_bytes, (saving.to_bytes(self), "model", saving.own_classes(self))
 
 
-class _Training:
-    """Stands for "as the model runs" while a subclass's ``call`` is traced."""
-
-    def __bool__(self) -> bool:
-        raise TypeError(
-            "a model's call runs once, for training and inference alike, so it cannot branch on "
-            "`training`. Pass training on to the layers, which know."
-        )
-
-
-_TRAINING = _Training()
-
-
-def _input_like(value: Any, name: str | None = None) -> SymbolicTensor:
-    """Return an Input for arrays of this shape and kind."""
-    if isinstance(value, SymbolicTensor):
-        return Input(value.shape[1:], value.shape[0], value.dtype, name)
-    array = np.asarray(value)
-    if array.ndim < 1:
-        raise ShapeError(f"the model's input needs a batch axis. Got {value!r}.")
-    return Input(array.shape[1:], dtype="int32" if array.dtype.kind in "iub" else None, name=name)
-
-
 def _tensors(value: Any, where: str) -> list[SymbolicTensor]:
     tensors = flatten(value)
     for t in tensors:
         if not isinstance(t, SymbolicTensor):
+            if isinstance(t, InputLayer):
+                raise TypeError(
+                    f"Model: {where} must be symbolic tensors. Got {t!r}. Pass its output."
+                )
             raise TypeError(
                 f"Model: {where} must be symbolic tensors. Got {t!r}. "
                 "Begin with cnnlite.Input(shape) and call layers on it."

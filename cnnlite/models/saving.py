@@ -28,7 +28,7 @@ from safetensors.numpy import save as save_tensors
 
 from cnnlite import metrics, optimizers, regularizers
 from cnnlite.errors import FileFormatError
-from cnnlite.layers.base import Layer
+from cnnlite.layers.base import Layer, assign_all
 from cnnlite.models import architecture
 from cnnlite.models.heads import as_loss
 from cnnlite.models.structure import flatten
@@ -65,7 +65,7 @@ def to_bytes(model: Model) -> bytes:
 
 
 def _weight_tensors(model: Model) -> dict[str, np.ndarray]:
-    return {f"model/{i}/{p.name}": p.value for i, p in enumerate(model.weights)}
+    return {f"model/{i}/{p.name}": p.value for i, p in enumerate(model._stored_weights)}
 
 
 def _slot_tensors(model: Model) -> dict[str, np.ndarray]:
@@ -328,7 +328,7 @@ def load_weights(model: Model, filepath: Any) -> None:
     if not names and model.weights:
         raise FileFormatError(f"{filepath}: holds no weights of a cnnlite model.")
     try:
-        model.set_weights([tensors[n] for n in names])
+        assign_all(model._stored_weights, [tensors[n] for n in names], model.name)
     except ValueError as error:
         raise FileFormatError(f"{filepath}: weights of another architecture: {error}") from None
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from cnnlite.errors import ShapeError
-from cnnlite.layers.base import Layer, unique_name
-from cnnlite.layers.symbolic import Input, SymbolicTensor
+from cnnlite.layers.base import Layer
+from cnnlite.layers.input_layer import Input, InputLayer
+from cnnlite.layers.symbolic import SymbolicTensor
+from cnnlite.models import units
 from cnnlite.models.graph import Graph
-from cnnlite.models.model import Model, _models
-from cnnlite.models.structure import Structure
-from cnnlite.models.training import Trainer
+from cnnlite.models.model import Model
 
 
 class Sequential(Model):
@@ -24,7 +24,7 @@ class Sequential(Model):
     Parameters
     ----------
     layers : sequence of Layer, optional
-        The first may be an ``Input``.
+        The first may be an ``Input`` or an ``InputLayer``; ``layers`` does not list it.
     name : str, optional
 
     Examples
@@ -39,14 +39,9 @@ class Sequential(Model):
     def __init__(
         self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:
-        Trainer.__init__(self)
-        self.name = unique_name("sequential") if name is None else name
-        self._structures = Structure(None), Structure(None)
-        self._graph: Graph | None = None
+        self._begin(name)
         self._stack: list[Any] = []
         self._tensors: list[SymbolicTensor] = []  # the Input, then each layer's output
-        self._trainable = True
-        _models.add(self)
         for layer in layers or []:
             self.add(layer)
         if not trainable:
@@ -54,6 +49,8 @@ class Sequential(Model):
 
     def add(self, layer: Any) -> None:
         """Put a layer (or a model, or first an ``Input``) on top of the stack."""
+        if isinstance(layer, InputLayer):
+            layer = layer.output
         if isinstance(layer, SymbolicTensor):
             if self._stack or self._tensors:
                 raise ValueError(f"{self.name}: an Input can only come first.")
@@ -61,6 +58,9 @@ class Sequential(Model):
             return
         if not isinstance(layer, Layer | Model):
             raise TypeError(f"{self.name}: not a layer. Got {layer!r}.")
+        for other in self._stack:
+            if other is not layer and other.name == layer.name:
+                raise ValueError(units.duplicate(self.name, other, layer))
         sample = getattr(layer, "sample_shape", None)
         first = not self._stack and not self._tensors and sample is not None
         tensors = [_input_of(layer, sample)] if first else self._tensors
@@ -123,9 +123,13 @@ class Sequential(Model):
         else:
             self.build((None, *np.shape(x)[1:]) if np.ndim(x) else None)
 
-    @property
+    @property  # type: ignore[misc]
     def layers(self) -> list[Any]:
+        """The stack, without its InputLayer."""
         return list(self._stack)
+
+    def _parts(self) -> list[Any]:
+        return list(dict.fromkeys(self._stack))
 
 
 def _input_of(layer: Any, sample: Any, batch_size: int | None = None) -> SymbolicTensor:

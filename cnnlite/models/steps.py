@@ -20,6 +20,7 @@ from cnnlite.models.graph import Forward, Graph
 from cnnlite.models.heads import Head, as_loss, crossentropy_for, make_heads
 from cnnlite.models.plan import EagerPlan, record
 from cnnlite.models.structure import Structure
+from cnnlite.models.units import output_names
 from cnnlite.ops import Parameter
 from cnnlite.random_state import next_seed, splitmix64
 
@@ -35,6 +36,7 @@ class Steps:
     graph: Any
     name: str
     trainable_weights: Any
+    _in_stored_order: Any
     _structures: tuple[Structure, Structure]  # of the inputs and of the outputs
 
     def __init__(self) -> None:
@@ -138,7 +140,7 @@ class Steps:
 
     def _regularized(self) -> list[tuple[Parameter, Any]]:
         """Return each trainable weight with each regularizer that counts for it."""
-        weights = self.trainable_weights
+        weights = self._in_stored_order(self.trainable_weights)
         own = [(w, w.regularizer) for w in weights if w.regularizer is not None]
         everywhere = [
             (w, regularizer)
@@ -166,15 +168,7 @@ class Steps:
         keys = self._structures[1].keys
         if keys is not None:
             return keys
-        names: list[str] = []
-        for tensor in self.graph.outputs:
-            stem = tensor.name if tensor.node is None else tensor.node.layer.name
-            name, count = stem or "output", 0
-            while name in names:
-                count += 1
-                name = f"{stem}_{count}"
-            names.append(name)
-        return names
+        return output_names(self.graph)
 
     def _all_heads(self, where: str) -> list[Head]:
         if self.optimizer is None:
@@ -315,7 +309,8 @@ class Steps:
         leading = self.graph.leading_to(ends)
         reached = {id(w) for layer in leading for w in layer.trainable_weights}
         reached |= {id(w) for w, _ in self._regularized()}
-        return [w for w in self.trainable_weights if id(w) in reached]
+        weights = self._in_stored_order(self.trainable_weights)
+        return [w for w in weights if id(w) in reached]
 
     def _start_training(self) -> None:
         assert self.optimizer is not None

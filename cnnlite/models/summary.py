@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from cnnlite.layers.input_layer import InputLayer
+from cnnlite.layers.symbolic import ModelCall, Node
+from cnnlite.models.units import calls as calls_of
+from cnnlite.models.units import in_order
 
 if TYPE_CHECKING:
     from cnnlite.models.model import Model
@@ -24,18 +29,39 @@ def multiply_adds(model: Model) -> int:
     return sum(node.layer.multiply_adds(input_shapes(node)) for node in model.graph.nodes)
 
 
-def summary(model: Model, print_fn: Callable[[str], object] = print) -> None:
-    """Print one row per call of a layer, then totals."""
-    rows = []
-    seen: set[int] = set()
-    for node in model.graph.nodes:
-        layer = node.layer
-        count = 0 if id(layer) in seen else layer.count_params()
-        seen.add(id(layer))
-        name = f"{layer.name} ({type(layer).__name__})"
-        work = layer.multiply_adds(input_shapes(node))
-        shapes = " ".join(_shape(t.shape) for t in node.outputs)
-        rows.append((name, shapes, f"{count:,}", f"{work:,}"))
+def _work(call: Node | ModelCall) -> int:
+    """Return the multiplications with a weight that one call takes for one sample."""
+    if isinstance(call, ModelCall):
+        return multiply_adds(call.layer)
+    return call.layer.multiply_adds(input_shapes(call))
+
+
+def _add_rows(
+    rows: list[tuple[str, ...]], model: Model, expand: bool, indent: str, seen: set[int]
+) -> None:
+    """Add the rows of a model's calls; ``seen`` are the layers whose weights are counted."""
+    graph = model.graph
+    calls: dict[int, list[Any]] = {id(t.source): [t.source] for t in graph.inputs}
+    for call in calls_of(graph):
+        calls.setdefault(id(call.layer), []).append(call)
+    for layer in in_order(graph):
+        for call in calls[id(layer)]:
+            count = 0 if id(layer) in seen else layer.count_params()
+            seen.add(id(layer))
+            name = f"{indent}{layer.name} ({type(layer).__name__})"
+            shapes = " ".join(_shape(t.shape) for t in call.outputs if t is not None)
+            work = "0" if isinstance(call, InputLayer) else f"{_work(call):,}"
+            rows.append((name, shapes, f"{count:,}", work))
+            if expand and isinstance(call, ModelCall):
+                _add_rows(rows, layer, expand, indent + "  ", seen)
+
+
+def summary(
+    model: Model, print_fn: Callable[[str], object] = print, expand_nested: bool = False
+) -> None:
+    """Print one row per call of a layer, in the order of ``model.layers``, then totals."""
+    rows: list[tuple[str, ...]] = []
+    _add_rows(rows, model, expand_nested, "", set())
     widths = [max(len(r[i]) for r in [HEADER, *rows]) for i in range(4)]
     line = "-" * (sum(widths) + 6)
 
@@ -48,7 +74,6 @@ def summary(model: Model, print_fn: Callable[[str], object] = print) -> None:
     print_fn(line)
     print_fn(text(HEADER))
     print_fn(line)
-    print_fn(text(("input", ", ".join(_shape(t.shape) for t in model.graph.inputs), "", "")))
     for row in rows:
         print_fn(text(row))
     print_fn(line)

@@ -142,27 +142,6 @@ LIES: list[tuple[str, Callable[[dict], Any]]] = [
     ("input shape text", lambda d: d["architecture"]["inputs"][0].update(shape="2")),
     ("two inputs", lambda d: d["architecture"]["inputs"].append(d["architecture"]["inputs"][0])),
     ("class of the model", lambda d: d["architecture"].update(class_name="Functional", nodes=5)),
-    (
-        "node of the future",
-        lambda d: (
-            d["architecture"].update(class_name="Functional"),
-            d["architecture"]["nodes"][0].update(inputs=[["node", 2]]),
-        ),
-    ),
-    (
-        "negative node",
-        lambda d: (
-            d["architecture"].update(class_name="Functional"),
-            d["architecture"]["nodes"][2].update(inputs=[["node", -1]]),
-        ),
-    ),
-    (
-        "negative layer",
-        lambda d: (
-            d["architecture"].update(class_name="Functional"),
-            d["architecture"]["nodes"][0].update(layer=-1),
-        ),
-    ),
     ("deep", lambda d: layer(d)["config"].update(units=nested(900))),
     ("version 999", lambda d: d.update(version=999)),
     ("version text", lambda d: d.update(version="1")),

@@ -88,8 +88,8 @@ def test_gradients_of_a_whole_model(loss: losses.Loss, last: str | None, y: Any,
 def test_frozen_layers_do_not_move():
     """A layer with trainable=False keeps its bits; those before and after it learn."""
     model = network("softmax")
-    model.layers[0].trainable = False
-    frozen = model.layers[0]
+    frozen = next(layer for layer in model.layers if layer.weights)
+    frozen.trainable = False
     model.compile(optimizers.SGD(1.0), "categorical_crossentropy")
     full = [w.name for w in model.trainable_weights]
     assert not any(name.startswith(frozen.name + "/") for name in full)

@@ -114,7 +114,7 @@ def test_structures(path: Path):
     other = load_model(path)
     assert other.count_params() == model.count_params() == 12
     assert [type(n.layer) for n in other.graph.nodes] == [type(n.layer) for n in model.graph.nodes]
-    assert other.layers[0].trainable is False and other.inputs[0].name == "left"
+    assert other.get_layer(shared.name).trainable is False and other.inputs[0].name == "left"
     found = [m.predict([SMALL_X, SMALL_X + 1], verbose=0) for m in (model, other)]
     assert [y.tobytes() for y in found[0]] == [y.tobytes() for y in found[1]]
     twice = layers.Dense(2)

@@ -1,0 +1,29 @@
+"""The layers and models that an object keeps: as attributes, in lists, tuples and dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+
+def models_and_layers_in(holder: Any) -> list[Any]:
+    """Return the layers and models among an object's attributes, each once, in their order."""
+    return list(dict.fromkeys(_found(vars(holder).values(), nested=False)))
+
+
+def layers_in(holder: Any) -> list[Any]:
+    """Return the layers among an object's attributes; of a model there, its layers."""
+    return list(dict.fromkeys(_found(vars(holder).values(), nested=True)))
+
+
+def _found(values: Iterable[Any], nested: bool) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from _found(value, nested)
+        elif isinstance(value, dict):
+            yield from _found(value.values(), nested)
+        elif hasattr(value, "sublayers"):  # a Layer or a Model
+            if nested and hasattr(value, "get_layer"):
+                yield from _found(value.sublayers, nested)
+            else:
+                yield value
