@@ -9,8 +9,8 @@ from cnnlite.errors import ShapeError
 from cnnlite.layers.activation import FunctionLayer
 from cnnlite.layers.axes import joined_last, separated
 from cnnlite.layers.context import Context
-from cnnlite.ops.activations import at_least_0
 from cnnlite.ops.core import Tensor
+from cnnlite.ops.unary import at_least_0
 from cnnlite.shapes import is_int, normalize_axes
 
 _LEFT_OUT = -1e9  # what stands in for a masked number, as in Keras
