@@ -58,9 +58,10 @@ def set_floatx(dtype: str) -> None:
 
 def checked_dtype(dtype: object, where: str) -> str:
     """Return ``dtype`` if it is one that layers compute in, or raise an error."""
-    if dtype not in ("float32", "float64"):
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None)  # of np.dtype
+    if not isinstance(name, str) or name not in ("float32", "float64"):
         raise ValueError(f'{where}: dtype must be "float32" or "float64". Got {dtype!r}.')
-    return str(dtype)
+    return str(name)
 
 
 def checked_thread_count(value: object, where: str) -> int:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from cnnlite import ops
+from cnnlite.arguments import CheckedArguments
 from cnnlite.ops import Parameter
-from cnnlite.serialization import class_named
+from cnnlite.serialization import made_from
 from cnnlite.shapes import is_int
 
 __all__ = [
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 
-class Constraint:
+class Constraint(CheckedArguments):
     """A projection of a weight, done in place.
 
     A subclass defines ``project(w)``, which changes an array (or a Parameter) in place
@@ -215,8 +216,7 @@ def get(identifier: Any) -> Constraint | None:
     if identifier is None or isinstance(identifier, Constraint):
         return identifier
     if isinstance(identifier, dict):
-        found_class: Any = class_named(identifier.get("class_name"), _CLASSES, "constraint")
-        return found_class.from_config(identifier.get("config", {}))
+        return made_from(identifier, _CLASSES, "constraint")
     if isinstance(identifier, str):
         found = _NAMES.get(identifier) or _CLASSES.get(identifier)
         if found is not None:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from cnnlite import ops
+from cnnlite.arguments import CheckedArguments
 from cnnlite.errors import ShapeError
 from cnnlite.ops.core import Tensor
-from cnnlite.serialization import class_named
+from cnnlite.serialization import made_from
 
 __all__ = [
     "L1",
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 
-class Regularizer:
+class Regularizer(CheckedArguments):
     """A penalty with its derivative beside it.
 
     A subclass defines ``call(x, *, out, scale)``, which adds ``scale`` times its penalty
@@ -222,8 +223,7 @@ def get(identifier: Any) -> Regularizer | None:
     if identifier is None or isinstance(identifier, Regularizer):
         return identifier
     if isinstance(identifier, dict):
-        found_class: Any = class_named(identifier.get("class_name"), _CLASSES, "regularizer")
-        return found_class.from_config(identifier.get("config", {}))
+        return made_from(identifier, _CLASSES, "regularizer")
     if isinstance(identifier, str):
         found = _NAMES.get(identifier) or _CLASSES.get(identifier)
         if found is not None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite.serialization import class_named
+from cnnlite.arguments import CheckedArguments
+from cnnlite.serialization import made_from
 
 __all__ = [
     "CosineDecay",
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(CheckedArguments):
     """The learning rate as a function of the steps done.
 
     A subclass defines ``__call__(step)``, which returns a number, and, to be saved,
@@ -61,9 +62,10 @@ class LearningRateSchedule:
         return cls(**config)
 
     def _number(self, value: Any, what: str, positive: bool = False) -> Any:
+        """Return a finite number that is not negative, or not 0 either; rates are none below 0."""
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or (positive and value <= 0):
-            kind = "must be positive" if positive else "must be a finite number"
+        if not number or not 0 <= value < math.inf or (positive and value == 0):
+            kind = "must be positive" if positive else "must be a finite number, not negative"
             raise ValueError(f"{type(self).__name__}: {what} {kind}. Got {value!r}.")
         return value
 
@@ -181,7 +183,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     ) -> None:
         kind = type(self).__name__
         for what, numbers in (("boundaries", boundaries), ("values", values)):
-            if not isinstance(numbers, Sequence) or isinstance(numbers, str) or not numbers:
+            if not isinstance(numbers, Sequence) or isinstance(numbers, str) or not len(numbers):
                 raise ValueError(f"{kind}: {what} must be a list of numbers. Got {numbers!r}.")
         self.boundaries = [self._number(b, "boundaries") for b in boundaries]
         self.values = [self._number(v, "values") for v in values]
@@ -289,10 +291,6 @@ class CosineDecay(LearningRateSchedule):
         if warmup_target is not None:
             self._number(warmup_target, "warmup_target")
         self.warmup_steps = self._number(warmup_steps, "warmup_steps")
-        if self.warmup_steps < 0:
-            raise ValueError(
-                f"{type(self).__name__}: warmup_steps must not be negative. Got {warmup_steps!r}."
-            )
 
     def __call__(self, step: Any) -> float:
         step, peak = float(step), self.initial_learning_rate
@@ -391,5 +389,4 @@ def deserialize(config: dict[str, Any]) -> LearningRateSchedule:
     """Return the schedule of a configuration; see :func:`serialize`."""
     if not isinstance(config, dict):
         raise ValueError(f"schedule: a configuration must be a dict. Got {config!r}.")
-    found: Any = class_named(config.get("class_name"), _CLASSES, "schedule")
-    return found.from_config(config.get("config", {}))
+    return made_from(config, _CLASSES, "schedule")

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from cnnlite.arguments import checks_arguments
+
 __all__ = ["class_named", "custom_object_scope", "register_keras_serializable", "serialize"]
 
 _registered: dict[str, type] = {}
@@ -55,6 +57,7 @@ def custom_object_scope(custom_objects: Mapping[str, type] | None) -> Iterator[N
         _scope.classes = before
 
 
+@checks_arguments("register_keras_serializable")
 def register_keras_serializable(
     package: str = "Custom", name: str | None = None
 ) -> Callable[[type], type]:
@@ -81,15 +84,38 @@ def class_named(name: Any, own: Mapping[str, type], what: str) -> type:
     Raises
     ------
     ValueError
-        If there is none.  No module is ever searched or imported by a name.
+        If there is none, or it is not a name.  No module is ever searched or imported by a name.
     """
+    if not isinstance(name, str):
+        raise ValueError(
+            f'{what}: a configuration is a dict of "class_name", a string, and "config". '
+            f"Got class_name {name!r}."
+        )
     found = own.get(name) or _scope.classes.get(name) or _registered.get(name)
     if found is None:
         raise ValueError(
             f"no {what} of class {name!r}. If it is of your own, pass "
-            f"custom_objects={{{name!r}: {name if isinstance(name, str) else 'TheClass'}}}."
+            f"custom_objects={{{name!r}: {name}}}."
         )
     return found
+
+
+def made_from(config: Mapping[str, Any], own: Mapping[str, type], what: str) -> Any:
+    """Return the object of ``{"class_name": ..., "config": ...}``.
+
+    Raises
+    ------
+    ValueError
+        If it names no class, or its "config" is no dict of arguments.
+    """
+    found: Any = class_named(config.get("class_name"), own, what)
+    arguments = config.get("config", {})
+    if not isinstance(arguments, Mapping):
+        raise ValueError(
+            f'{what}: "config" must be a dict of the arguments of {found.__name__}. '
+            f"Got {arguments!r}."
+        )
+    return found.from_config(dict(arguments))
 
 
 def serialize(value: Any) -> Any:

@@ -19,7 +19,16 @@ CSRC = ROOT.parent / "csrc"
 
 # A module may import what stands on its own line or above it; never below.
 LAYERS = (
-    ("errors", "shapes", "config", "random_state", "schedules", "optional", "serialization"),
+    (
+        "errors",
+        "shapes",
+        "arguments",
+        "config",
+        "random_state",
+        "schedules",
+        "optional",
+        "serialization",
+    ),
     ("kernels",),
     ("ops",),
     (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cnnlite.applications.parts import check_weights
+from cnnlite.applications.parts import network
 from cnnlite.layers import (
     Conv2D,
     Dense,
@@ -19,6 +19,7 @@ from cnnlite.layers import (
 from cnnlite.models import Sequential
 
 
+@network
 def alexnet(
     input_shape: Sequence[int] | None = None,
     classes: int = 1000,
@@ -67,7 +68,6 @@ def alexnet(
     >>> applications.alexnet((64, 64, 3), 10, include_top=False).output_shape
     (None, 1, 1, 256)
     """
-    check_weights(weights, "alexnet")
     size = 227 if original else 224
     stack: list[Any] = [Input((size, size, 3) if input_shape is None else tuple(input_shape))]
     stack += _original_features() if original else _features()

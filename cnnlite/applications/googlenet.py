@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cnnlite.applications.parts import check_weights, classifier, conv_bn
+from cnnlite.applications.parts import classifier, conv_bn, network
 from cnnlite.layers import (
     AveragePooling2D,
     Concatenate,
@@ -37,6 +37,7 @@ _MODULES: dict[str, tuple[int, ...] | None] = {
 }
 
 
+@network
 def googlenet(
     input_shape: Sequence[int] = (224, 224, 3),
     classes: int = 1000,
@@ -85,7 +86,6 @@ def googlenet(
     >>> applications.googlenet((64, 64, 3), include_top=False).output_shape
     (None, 2, 2, 1024)
     """
-    check_weights(weights, "googlenet")
     if auxiliary and not include_top:
         raise ValueError(
             "googlenet: auxiliary=True adds classifiers, and include_top=False leaves them out. "

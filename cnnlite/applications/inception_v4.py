@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnnlite.applications.parts import check_weights, classifier, conv_bn
+from cnnlite.applications.parts import classifier, conv_bn, network
 from cnnlite.layers import AveragePooling2D, Concatenate, Input, MaxPooling2D
 from cnnlite.layers.symbolic import SymbolicTensor
 from cnnlite.models import Model
 
 
+@network
 def inception_v4(
     input_shape: Sequence[int] = (299, 299, 3),
     classes: int = 1000,
@@ -53,7 +54,6 @@ def inception_v4(
     >>> applications.inception_v4((75, 75, 3), include_top=False).output_shape
     (None, 1, 1, 1536)
     """
-    check_weights(weights, "inception_v4")
     image = Input(tuple(input_shape))
     x = _stem(image)
     for _ in range(4):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cnnlite.applications.parts import network
 from cnnlite.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
 from cnnlite.models import Sequential
 
 
+@network
 def lenet5(input_shape: Sequence[int] = (28, 28, 1), classes: int = 10) -> Sequential:
     """Return LeNet-5: 61,706 parameters for 28 x 28 digits.
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
+from cnnlite.arguments import checks_arguments
+from cnnlite.errors import ShapeError
 from cnnlite.layers import (
     Activation,
     BatchNormalization,
@@ -12,11 +17,43 @@ from cnnlite.layers import (
     Dropout,
     GlobalAveragePooling2D,
 )
-from cnnlite.layers.symbolic import SymbolicTensor
+from cnnlite.layers.base import positive
+from cnnlite.layers.symbolic import SymbolicTensor, checked_sample_shape
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def check_weights(weights: Any, where: str) -> None:
-    """Raise unless no trained weights are asked for."""
+def network(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function that builds a network: its arguments are checked in its name."""
+    where = function.__name__
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def build(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = signature.bind_partial(*args, **kwargs)
+        given.apply_defaults()
+        shape = given.arguments["input_shape"]
+        _check(where, shape, given.arguments["classes"], given.arguments.get("weights"))
+        try:
+            return function(*args, **kwargs)
+        except ShapeError as error:
+            raise ShapeError(
+                f"{where}: input_shape does not fit the network. Got {shape!r}: {error}"
+            ) from None
+
+    return checks_arguments(where)(build)
+
+
+def _check(where: str, shape: Any, classes: Any, weights: Any) -> None:
+    """Raise unless shape and classes make a network, and no trained weights are asked for."""
+    sizes = checked_sample_shape(shape, f"{where}: input_shape")
+    if sizes is not None and len(sizes) != 3:
+        raise ShapeError(
+            f"{where}: input_shape must be (height, width, channels). Got {shape!r}. "
+            "Write (224, 224, 3)."
+        )
+    positive(classes, f"{where}: classes")
     if weights is not None:
         raise ValueError(
             f"{where}: no trained weights are shipped. Got weights={weights!r}. Leave it None, and "

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from cnnlite.applications.parts import check_weights, classifier, conv_bn
+from cnnlite.applications.parts import classifier, conv_bn, network
 from cnnlite.layers import Activation, Add, Input, MaxPooling2D
 from cnnlite.layers.symbolic import SymbolicTensor
 from cnnlite.models import Model
@@ -41,10 +40,7 @@ _NETWORKS: dict[str, tuple[_Block, tuple[int, ...]]] = {
 }
 
 
-def _resnet(
-    name: str, input_shape: Sequence[int], classes: int, include_top: bool, weights: Any
-) -> Model:
-    check_weights(weights, name)
+def _resnet(name: str, input_shape: Sequence[int], classes: int, include_top: bool) -> Model:
     residual, depths = _NETWORKS[name]
     image = Input(tuple(input_shape))
     x = conv_bn(image, 64, 7, 2, epsilon=_EPSILON)
@@ -60,6 +56,7 @@ def _resnet(
     return Model(image, classifier(x, classes) if include_top else x, name=name)
 
 
+@network
 def resnet18(
     input_shape: Sequence[int] = (224, 224, 3),
     classes: int = 1000,
@@ -101,9 +98,10 @@ def resnet18(
     >>> applications.resnet18((32, 32, 3), include_top=False).output_shape
     (None, 1, 1, 512)
     """
-    return _resnet("resnet18", input_shape, classes, include_top, weights)
+    return _resnet("resnet18", input_shape, classes, include_top)
 
 
+@network
 def resnet34(
     input_shape: Sequence[int] = (224, 224, 3),
     classes: int = 1000,
@@ -118,9 +116,10 @@ def resnet34(
     >>> applications.resnet34((32, 32, 3), 10).output_shape
     (None, 10)
     """
-    return _resnet("resnet34", input_shape, classes, include_top, weights)
+    return _resnet("resnet34", input_shape, classes, include_top)
 
 
+@network
 def resnet50(
     input_shape: Sequence[int] = (224, 224, 3),
     classes: int = 1000,
@@ -137,9 +136,10 @@ def resnet50(
     >>> applications.resnet50((32, 32, 3), include_top=False).output_shape
     (None, 1, 1, 2048)
     """
-    return _resnet("resnet50", input_shape, classes, include_top, weights)
+    return _resnet("resnet50", input_shape, classes, include_top)
 
 
+@network
 def resnet101(
     input_shape: Sequence[int] = (224, 224, 3),
     classes: int = 1000,
@@ -154,9 +154,10 @@ def resnet101(
     >>> applications.resnet101((32, 32, 3), 10).output_shape
     (None, 10)
     """
-    return _resnet("resnet101", input_shape, classes, include_top, weights)
+    return _resnet("resnet101", input_shape, classes, include_top)
 
 
+@network
 def resnet152(
     input_shape: Sequence[int] = (224, 224, 3),
     classes: int = 1000,
@@ -171,4 +172,4 @@ def resnet152(
     >>> applications.resnet152((32, 32, 3), 10).output_shape
     (None, 10)
     """
-    return _resnet("resnet152", input_shape, classes, include_top, weights)
+    return _resnet("resnet152", input_shape, classes, include_top)

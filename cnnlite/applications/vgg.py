@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cnnlite.applications.parts import check_weights
+from cnnlite.applications.parts import network
 from cnnlite.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
 from cnnlite.models import Sequential
 
 _FILTERS = (64, 128, 256, 512, 512)
 
 
+@network
 def vgg16(
     input_shape: Sequence[int] = (224, 224, 3),
     classes: int = 1000,
@@ -53,9 +54,10 @@ def vgg16(
     >>> applications.vgg16((32, 32, 3), include_top=False).output_shape
     (None, 1, 1, 512)
     """
-    return _vgg("vgg16", (2, 2, 3, 3, 3), input_shape, classes, include_top, weights)
+    return _vgg("vgg16", (2, 2, 3, 3, 3), input_shape, classes, include_top)
 
 
+@network
 def vgg19(
     input_shape: Sequence[int] = (224, 224, 3),
     classes: int = 1000,
@@ -73,7 +75,7 @@ def vgg19(
     >>> len(applications.vgg19((32, 32, 3), include_top=False).layers)
     21
     """
-    return _vgg("vgg19", (2, 2, 4, 4, 4), input_shape, classes, include_top, weights)
+    return _vgg("vgg19", (2, 2, 4, 4, 4), input_shape, classes, include_top)
 
 
 def _vgg(
@@ -82,9 +84,7 @@ def _vgg(
     input_shape: Sequence[int],
     classes: int,
     include_top: bool,
-    weights: Any,
 ) -> Sequential:
-    check_weights(weights, name)
     stack: list[Any] = [Input(tuple(input_shape))]
     for filters, depth in zip(_FILTERS, depths, strict=True):
         stack += [

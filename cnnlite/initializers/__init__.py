@@ -21,6 +21,7 @@ from cnnlite.initializers.scaling import (
     LecunUniform,
     VarianceScaling,
 )
+from cnnlite.serialization import made_from
 
 __all__ = [
     "Constant",
@@ -80,8 +81,8 @@ def get(identifier: Any) -> Any:
     >>> type(get("he_normal")).__name__
     'HeNormal'
     """
-    if isinstance(identifier, dict) and identifier.get("class_name") in _CLASSES:
-        return _CLASSES[identifier["class_name"]].from_config(identifier.get("config", {}))
+    if isinstance(identifier, dict):
+        return made_from(identifier, _CLASSES, "initializer")
     if isinstance(identifier, str):
         found = _NAMES.get(identifier) or _CLASSES.get(identifier)
         if found is not None:

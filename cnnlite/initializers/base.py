@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite import ops
+from cnnlite import arguments, ops
+from cnnlite.arguments import CheckedArguments
+from cnnlite.errors import ShapeError
 from cnnlite.random_state import next_seed, splitmix64
 from cnnlite.shapes import is_int
 
 
-class Initializer:
+class Initializer(CheckedArguments):
     """Makes the initial array of a weight.
 
     A subclass defines ``__call__(shape, dtype)`` and, with arguments,
@@ -21,6 +23,16 @@ class Initializer:
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} has no __call__(shape, dtype).")
+
+    def _sizes(self, shape: Any) -> tuple[int, ...]:
+        """Return the shape that a call was given, or raise."""
+        sizes: Any = shape if isinstance(shape, Sequence) else ("",)
+        if not all(is_int(n) and n >= 0 for n in sizes):
+            raise ShapeError(
+                f"{type(self).__name__}: shape must be sizes, 0 or more. Got {shape!r}. "
+                "Write (3, 4)."
+            )
+        return tuple(int(n) for n in sizes)
 
     def get_config(self) -> dict[str, Any]:
         return {}
@@ -34,11 +46,7 @@ class RandomInitializer(Initializer):
     """With a seed, every call gives the same values; without, each takes a new one."""
 
     def __init__(self, seed: int | None = None) -> None:
-        if seed is not None and (not is_int(seed) or not 0 <= seed < 2**64):
-            raise ValueError(
-                f"{type(self).__name__}: seed must be an integer in [0, 2^64). Got {seed!r}."
-            )
-        self.seed = None if seed is None else int(seed)
+        self.seed = arguments.seed(seed, f"{type(self).__name__}: seed")
 
     def _clock(self) -> np.ndarray:
         return ops.clock(next_seed() if self.seed is None else splitmix64(self.seed))

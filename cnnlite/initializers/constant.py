@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from cnnlite.arguments import number
 from cnnlite.errors import ShapeError
 from cnnlite.initializers.base import Initializer
+from cnnlite.shapes import broadcast_shape
 
 
 class Zeros(Initializer):
@@ -21,7 +23,7 @@ class Zeros(Initializer):
     """
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
-        return np.zeros(shape, dtype)
+        return np.zeros(self._sizes(shape), dtype)
 
 
 class Ones(Initializer):
@@ -34,11 +36,11 @@ class Ones(Initializer):
     """
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
-        return np.ones(shape, dtype)
+        return np.ones(self._sizes(shape), dtype)
 
 
 class Constant(Initializer):
-    """One value everywhere.
+    """One value everywhere, or an array that broadcasts to the weight.
 
     Examples
     --------
@@ -46,11 +48,25 @@ class Constant(Initializer):
     array([3., 3.], dtype=float32)
     """
 
-    def __init__(self, value: float = 0.0) -> None:
-        self.value = value
+    def __init__(self, value: Any = 0.0) -> None:
+        try:
+            array = np.asarray(value)
+        except ValueError:  # lists of unequal lengths
+            array = np.empty(0)
+        if array.dtype.kind not in "fiu" or not array.size:
+            raise ValueError(
+                f"{type(self).__name__}: value must be a number or an array of them. Got {value!r}."
+            )
+        self.value = array.tolist()
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
-        return np.full(shape, self.value, dtype)
+        sizes, array = self._sizes(shape), np.asarray(self.value)
+        if broadcast_shape(array.shape, sizes, f"{type(self).__name__}: value") != sizes:
+            raise ShapeError(
+                f"{type(self).__name__}: value of shape {array.shape} is larger than the weight. "
+                f"Got {sizes}. Pass a number, or an array that broadcasts to the weight."
+            )
+        return np.full(sizes, array, dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {"value": self.value}
@@ -66,11 +82,14 @@ class Identity(Initializer):
     """
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
+        self.gain = number(gain, f"{type(self).__name__}: gain")
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+        shape = self._sizes(shape)
         if len(shape) != 2:
-            raise ShapeError(f"Identity: the weight must be a matrix. Got shape {tuple(shape)}.")
+            raise ShapeError(
+                f"{type(self).__name__}: the weight must be a matrix. Got shape {tuple(shape)}."
+            )
         return np.asarray(self.gain * np.eye(shape[0], shape[1]), dtype=dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from cnnlite import ops
+from cnnlite.arguments import number
 from cnnlite.errors import ShapeError
 from cnnlite.initializers.base import RandomInitializer, eagerly
 
@@ -25,15 +27,20 @@ class RandomUniform(RandomInitializer):
         self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
     ) -> None:
         super().__init__(seed)
-        if not minval <= maxval:
-            raise ValueError(
-                f"RandomUniform: minval must not exceed maxval. Got {minval!r} and {maxval!r}."
-            )
-        self.minval, self.maxval = minval, maxval
+        name = type(self).__name__
+        self.minval = number(minval, f"{name}: minval", open_ends="()")
+        self.maxval = number(maxval, f"{name}: maxval", open_ends="()")
+        if not self.minval <= self.maxval:
+            raise ValueError(f"{name}: minval must not exceed maxval. Got {minval!r}, {maxval!r}.")
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
         return eagerly(
-            ops.random_uniform, shape, self.minval, self.maxval, clock=self._clock(), dtype=dtype
+            ops.random_uniform,
+            self._sizes(shape),
+            self.minval,
+            self.maxval,
+            clock=self._clock(),
+            dtype=dtype,
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -53,14 +60,14 @@ class RandomNormal(RandomInitializer):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        if not stddev >= 0:
-            raise ValueError(f"{type(self).__name__}: stddev must be >= 0. Got {stddev!r}.")
-        self.mean, self.stddev = mean, stddev
+        self.mean = number(mean, f"{type(self).__name__}: mean", open_ends="()")
+        where = f"{type(self).__name__}: stddev"
+        self.stddev = number(stddev, where, 0, math.inf, open_ends="[)")
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
         return eagerly(
             ops.random_normal,
-            shape,
+            self._sizes(shape),
             self.mean,
             self.stddev,
             clock=self._clock(),
@@ -100,9 +107,10 @@ class Orthogonal(RandomInitializer):
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.gain = gain
+        self.gain = number(gain, f"{type(self).__name__}: gain")
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+        shape = self._sizes(shape)
         if len(shape) < 2:
             raise ShapeError(
                 f"Orthogonal: the weight must have 2 dimensions or more. Got shape {tuple(shape)}."

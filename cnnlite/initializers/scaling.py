@@ -6,13 +6,16 @@ rest)`` and ``fan_out = out * (product of the rest)``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from cnnlite import ops
+from cnnlite.arguments import number
 from cnnlite.initializers.base import RandomInitializer, eagerly
+from cnnlite.shapes import is_int, normalize_axis
 
 # Standard deviation of a standard normal truncated at two: dividing by it gives
 # the wanted deviation after the truncation.
@@ -50,8 +53,7 @@ class VarianceScaling(RandomInitializer):
     ) -> None:
         super().__init__(seed)
         name = type(self).__name__
-        if not scale > 0:
-            raise ValueError(f"{name}: scale must be positive. Got {scale!r}.")
+        self.scale = number(scale, f"{name}: scale", 0, math.inf, open_ends="()")
         modes = ("fan_in", "fan_out", "fan_avg")
         if mode not in modes:
             raise ValueError(f"{name}: no such mode. Got {mode!r}. Choose one of {modes}.")
@@ -61,19 +63,25 @@ class VarianceScaling(RandomInitializer):
             raise ValueError(
                 f"{name}: no such distribution. Got {distribution!r}. Choose one of {kinds}."
             )
-        self.scale, self.mode, self.distribution = scale, mode, distribution
+        self.mode, self.distribution = mode, distribution
         if (input_axes is None) != (output_axes is None):
             raise ValueError(
                 f"{name}: input_axes and output_axes go together. "
                 f"Got {input_axes!r} and {output_axes!r}."
             )
-        self.input_axes, self.output_axes = input_axes, output_axes
+        self.input_axes = _axes(input_axes, f"{name}: input_axes")
+        self.output_axes = _axes(output_axes, f"{name}: output_axes")
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+        shape = self._sizes(shape)
         fan_in, fan_out = _fans(shape)
         if self.input_axes is not None and self.output_axes is not None:
-            fan_in = float(np.prod([shape[axis] for axis in self.input_axes]))
-            fan_out = float(np.prod([shape[axis] for axis in self.output_axes]))
+            fan_in, fan_out = (
+                math.prod(shape[normalize_axis(a, len(shape), f"{type(self).__name__}: {what}")]
+                          for a in axes)
+                for what, axes in (("input_axes", self.input_axes),
+                                   ("output_axes", self.output_axes))
+            )  # fmt: skip
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, fan)
         clock = self._clock()
@@ -155,6 +163,15 @@ class LecunNormal(_Preset):
     """Truncated normal, variance ``1 / fan_in`` (LeCun et al. 1998)."""
 
     preset = (1.0, "fan_in", "truncated_normal")
+
+
+def _axes(axes: Any, where: str) -> list[int] | None:
+    if axes is None:
+        return None
+    listed = list(axes) if isinstance(axes, Sequence) else [axes]
+    if not listed or not all(map(is_int, listed)):
+        raise ValueError(f"{where} must be axes of the weight: integers. Got {axes!r}.")
+    return [int(a) for a in listed]
 
 
 def _fans(shape: Sequence[int]) -> tuple[float, float]:

@@ -66,12 +66,12 @@ def checked_activation(activation: Any, where: str) -> str | FunctionLayer:
             f"{where}: activation is a layer that is more than a function. Got {activation!r}. "
             "Make it the next layer."
         )
-    if callable(activation) and activation in activations.FUNCTIONS.values():
+    if callable(activation) and any(activation is f for f in activations.FUNCTIONS.values()):
         return activations.serialize(activation)
-    if activation == "swish":
-        return "silu"
-    if isinstance(activation, str) and (activation == "linear" or activation in ops.ACTIVATIONS):
-        return activation
+    if isinstance(activation, str):
+        name = "silu" if activation == "swish" else activation
+        if name == "linear" or name in ops.ACTIVATIONS:
+            return name
     names = f"linear, {', '.join(ops.ACTIVATIONS)}"
     if callable(activation):
         raise TypeError(

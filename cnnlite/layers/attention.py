@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite import ops
+from cnnlite import arguments, ops
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context
 from cnnlite.layers.merge import common_batch
 from cnnlite.ops.core import Tensor
-from cnnlite.shapes import is_int
 
 HIDDEN = -1e9  # what is added to the score of a step that does not count
 
@@ -28,20 +27,6 @@ def causal_mask(queries: int, keys: int) -> np.ndarray:
            [1, 1, 0]], dtype=uint8)
     """
     return np.tril(np.ones((queries, keys), np.uint8))
-
-
-def checked_rate(rate: Any, where: str) -> float:
-    """Return a probability of dropping, or raise."""
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-        raise ValueError(f"{where}: dropout must lie in [0, 1). Got {rate!r}.")
-    return float(rate)
-
-
-def checked_seed(seed: Any, where: str) -> int | None:
-    """Return a seed, or raise."""
-    if seed is not None and (not is_int(seed) or not 0 <= seed < 2**64):
-        raise ValueError(f"{where}: seed must be an integer in [0, 2^64). Got {seed!r}.")
-    return None if seed is None else int(seed)
 
 
 class Attention(Layer):
@@ -103,8 +88,8 @@ class Attention(Layer):
             )
         self.use_scale = bool(use_scale)
         self.score_mode = score_mode
-        self.dropout = checked_rate(dropout, self.name)
-        self.seed = checked_seed(seed, self.name)
+        self.dropout = arguments.number(dropout, f"{self.name}: dropout", 0, 1, open_ends="[)")
+        self.seed = arguments.seed(seed, f"{self.name}: seed")
 
     def build(self, input_shape: Any) -> None:
         self._check(input_shape)

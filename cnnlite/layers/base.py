@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from cnnlite import config, initializers
+from cnnlite.arguments import flag
 from cnnlite.errors import ShapeError
-from cnnlite.layers.configuration import Configurable
+from cnnlite.layers.configuration import Configurable, snake_case
 from cnnlite.layers.context import Context, accepts
 from cnnlite.layers.sublayers import layers_in
-from cnnlite.layers.symbolic import Node, Shape, SymbolicTensor
+from cnnlite.layers.symbolic import Node, Shape, SymbolicTensor, checked_sample_shape
 from cnnlite.ops import Parameter
 from cnnlite.shapes import is_int
 
@@ -44,12 +44,6 @@ def unique_name(stem: str) -> str:
     count = _names[stem]
     _names[stem] += 1
     return f"{stem}_{count}" if count else stem
-
-
-def snake_case(name: str) -> str:
-    """Return a class's name as Keras writes it: MaxPooling2D is max_pooling2d."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 class Layer(Configurable):
@@ -120,14 +114,12 @@ class Layer(Configurable):
                 f"{type(self).__name__}: there is no argument {next(iter(unknown))!r}. "
                 f"help({type(self).__name__}) lists them."
             )
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"{type(self).__name__}: name must be a string. Got {name!r}.")
         self.name = unique_name(snake_case(type(self).__name__)) if name is None else name
-        self.dtype = config.checked_dtype(dtype or config.floatx(), self.name)
+        self.dtype = config.checked_dtype(config.floatx() if dtype is None else dtype, self.name)
         self.take_options(activity_regularizer=activity_regularizer)
         self.built = False
-        self.sample_shape = None if input_shape is None else tuple(input_shape)
-        self._trainable = bool(trainable)
+        self.sample_shape = checked_sample_shape(input_shape, f"{self.name}: input_shape")
+        self._trainable = flag(trainable, f"{self.name}: trainable")
         self._parameters: list[Parameter] = []
         self._first_node: Node | None = None
 
@@ -157,7 +149,8 @@ class Layer(Configurable):
         if _source.take is not None:
             value = _source.take(tuple(shape), self.dtype, label)
         else:
-            value = initializers.get(initializer)(tuple(shape), self.dtype)
+            make = initializers.get("glorot_uniform" if initializer is None else initializer)
+            value = make(tuple(shape), self.dtype)
             # A function of the user's may return any array, and keep it.
             value = np.array(value, dtype=self.dtype, order="C")
         if value.shape != tuple(shape):
@@ -205,7 +198,7 @@ class Layer(Configurable):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
+        self._trainable = flag(value, f"{self.name}: trainable")
         for layer in self.sublayers:
             layer.trainable = value
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import re
 from typing import Any, ClassVar
 
+from cnnlite.arguments import CheckedArguments
 from cnnlite.serialization import class_named, custom_object_scope, serialize
 
 # Arguments that every layer takes; Configurable writes them itself.
@@ -21,7 +23,13 @@ def _arguments(cls: Any) -> tuple[str, ...]:
     return tuple(p.name for p in parameters if p.kind not in kinds and p.name not in _COMMON)
 
 
-class Configurable:
+def snake_case(name: str) -> str:
+    """Return a class's name as Keras writes it: MaxPooling2D is max_pooling2d."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+class Configurable(CheckedArguments):
     """Keeps each constructor argument as the attribute of its name, so that it can be read back."""
 
     own_classes: ClassVar[dict[str, type]] = {}  # cnnlite's own layers by name
@@ -33,10 +41,15 @@ class Configurable:
     unsaved: tuple[str, ...] = ()  # arguments that are no configuration: starting values
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        made = super().__new__(cls)
+        made = super().__new__(cls, *args, **kwargs)
         # Those that a constructor hands on to its base belong to the configuration too.
         made._keywords = tuple(kwargs)
         return made
+
+    @classmethod
+    def _own_name(cls, kwargs: dict[str, Any]) -> str:
+        given = kwargs.get("name")
+        return given if isinstance(given, str) else snake_case(cls.__name__)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -47,11 +60,18 @@ class Configurable:
         """Set initializers, regularizers and constraints by the last part of their names.
 
         ``take_options(kernel_initializer="zeros", bias_constraint=None)`` sets
-        ``self.kernel_initializer`` and ``self.bias_constraint``.
+        ``self.kernel_initializer`` and ``self.bias_constraint``.  An initializer of None is
+        "glorot_uniform".
         """
         for name, value in options.items():
-            module = importlib.import_module(f"cnnlite.{name.rsplit('_', 1)[1]}s")
-            setattr(self, name, None if value is None else module.get(value))
+            kind = name.rsplit("_", 1)[1]
+            if value is None and kind == "initializer":
+                value = "glorot_uniform"  # as in Keras
+            module = importlib.import_module(f"cnnlite.{kind}s")
+            try:
+                setattr(self, name, None if value is None else module.get(value))
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{self.name}: {name}: {error}") from None
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments from which :meth:`from_config` makes an equal object.

@@ -62,7 +62,7 @@ class Dense(Layer):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive(units, f"{self.name}: units")
         self.activation = checked_activation(activation, self.name)
-        self.use_bias = use_bias
+        self.use_bias = bool(use_bias)
         self.take_options(
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cnnlite import ops
+from cnnlite import arguments, ops
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context
@@ -13,21 +13,6 @@ from cnnlite.layers.spatial import checked_data_format, spatial_sizes
 from cnnlite.layers.symbolic import Shape
 from cnnlite.ops.core import Tensor
 from cnnlite.shapes import broadcast_shape, is_int
-
-
-def checked_rate(rate: Any, where: str, *, to_1: bool = False) -> float:
-    """Return a rate in [0, 1), or in [0, 1] with ``to_1``, or raise."""
-    number = isinstance(rate, int | float) and not isinstance(rate, bool)
-    if not number or not 0 <= rate <= 1 or (rate == 1 and not to_1):
-        raise ValueError(f"{where} must lie in [0, 1{']' if to_1 else ')'}. Got {rate!r}.")
-    return float(rate)
-
-
-def checked_seed(seed: Any, where: str) -> int | None:
-    """Return a seed, or raise."""
-    if seed is not None and (not is_int(seed) or not 0 <= seed < 2**64):
-        raise ValueError(f"{where}: seed must be an integer in [0, 2^64). Got {seed!r}.")
-    return seed
 
 
 class Dropout(Layer):
@@ -67,9 +52,9 @@ class Dropout(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.rate = checked_rate(rate, f"{self.name}: rate")
+        self.rate = arguments.number(rate, f"{self.name}: rate", 0, 1, open_ends="[)")
         self.noise_shape = _checked_noise_shape(noise_shape, self.name)
-        self.seed = checked_seed(seed, self.name)
+        self.seed = arguments.seed(seed, f"{self.name}: seed")
 
     def _shape_of_noise(self, x: Tensor) -> tuple[int, ...]:
         """Return the shape of what is drawn for x."""

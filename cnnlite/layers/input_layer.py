@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnnlite import config
+from cnnlite.arguments import checks_arguments
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer
-from cnnlite.layers.symbolic import Shape, SymbolicTensor
+from cnnlite.layers.symbolic import Shape, SymbolicTensor, checked_sample_shape
 from cnnlite.shapes import is_int
 
 # Tensors of indices and of masks have one dtype each.
@@ -64,7 +65,7 @@ class InputLayer(Layer):
         batch_shape = batch_input_shape if batch_shape is None else batch_shape
         self.batch_shape: Shape = _checked_batch_shape(shape, batch_size, batch_shape)
         self.dtype = _INTEGERS.get(str(dtype)) or config.checked_dtype(
-            dtype or config.floatx(), "Input"
+            config.floatx() if dtype is None else dtype, "Input"
         )
         self.built = True
         tensor = SymbolicTensor(self.batch_shape, self.dtype)
@@ -96,22 +97,24 @@ class InputLayer(Layer):
 def _checked_batch_shape(shape: Any, batch_size: Any, batch_shape: Any) -> Shape:
     """Return the batch's size and the shape of a sample."""
     if batch_shape is not None:
-        if shape is not None or batch_size is not None or not batch_shape:
+        listed = isinstance(batch_shape, list | tuple) and len(batch_shape)
+        if shape is not None or batch_size is not None or not listed:
             raise ShapeError(
-                "Input: batch_shape stands for shape and batch_size together. "
+                "Input: batch_shape stands for shape and batch_size together, a tuple. "
                 f"Got batch_shape={batch_shape!r}, shape={shape!r}, batch_size={batch_size!r}."
             )
         batch_size, shape = batch_shape[0], tuple(batch_shape[1:])
-    if shape is None or isinstance(shape, str | int):
+    if batch_size is not None and (not is_int(batch_size) or batch_size < 0):
         raise ShapeError(
-            f"Input: shape must be a tuple of sizes without the batch. Got {shape!r}. "
-            "Write Input((28, 28, 1)) or Input((784,))."
+            f"Input: batch_size must be an integer, 0 or more, or None. Got {batch_size!r}."
         )
-    if not all(n is None or (is_int(n) and n > 0) for n in shape):
-        raise ShapeError(f"Input: sizes must be positive integers, or None. Got {shape!r}.")
-    return (batch_size, *(None if n is None else int(n) for n in shape))
+    if shape is None:
+        raise ShapeError("Input: shape must be a tuple of sizes. Got None. Write (28, 28, 1).")
+    sizes = checked_sample_shape(shape, "Input: shape") or ()
+    return (None if batch_size is None else int(batch_size), *sizes)
 
 
+@checks_arguments("Input")
 def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from cnnlite import ops
+from cnnlite.arguments import number
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer, check_single
 from cnnlite.layers.context import Context
@@ -33,9 +35,7 @@ class Masking(Layer):
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(mask_value, bool) or not isinstance(mask_value, int | float):
-            raise TypeError(f"{self.name}: mask_value must be a number. Got {mask_value!r}.")
-        self.mask_value = mask_value
+        self.mask_value = number(mask_value, f"{self.name}: mask_value")
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         counts = ops.any_not_equal(x, self.mask_value)
@@ -78,8 +78,10 @@ class ActivityRegularization(Layer):
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         from cnnlite.regularizers import L1L2
 
-        super().__init__(activity_regularizer=L1L2(l1=l1, l2=l2), **kwargs)
-        self.l1, self.l2 = l1, l2
+        super().__init__(**kwargs)
+        self.l1 = number(l1, f"{self.name}: l1", 0, math.inf, open_ends="[)")
+        self.l2 = number(l2, f"{self.name}: l2", 0, math.inf, open_ends="[)")
+        self.activity_regularizer = L1L2(l1=self.l1, l2=self.l2)
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         return x

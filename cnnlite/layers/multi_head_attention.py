@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite import ops
+from cnnlite import arguments, ops
 from cnnlite.errors import ShapeError
-from cnnlite.layers.attention import HIDDEN, causal_mask, checked_rate, checked_seed
+from cnnlite.layers.attention import HIDDEN, causal_mask
 from cnnlite.layers.base import Layer, positive
 from cnnlite.layers.context import Context
 from cnnlite.layers.merge import common_batch
 from cnnlite.layers.projection import Projection
 from cnnlite.ops.core import Tensor
 from cnnlite.serialization import serialize
+from cnnlite.shapes import is_int
 
 
 class MultiHeadAttention(Layer):
@@ -98,11 +99,14 @@ class MultiHeadAttention(Layer):
         super().__init__(**kwargs)
         self.num_heads = positive(num_heads, f"{self.name}: num_heads")
         self.key_dim = positive(key_dim, f"{self.name}: key_dim")
-        self.value_dim = positive(value_dim or key_dim, f"{self.name}: value_dim")
-        self.dropout = checked_rate(dropout, self.name)
+        self.value_dim = positive(
+            key_dim if value_dim is None else value_dim, f"{self.name}: value_dim"
+        )
+        self.dropout = arguments.number(dropout, f"{self.name}: dropout", 0, 1, open_ends="[)")
         self.use_bias = bool(use_bias)
         self.output_shape = self._checked_sizes(output_shape)
-        if attention_axes not in (None, 1, (1,), [1]):
+        axes = attention_axes if isinstance(attention_axes, list | tuple) else [attention_axes]
+        if attention_axes is not None and [a if is_int(a) else None for a in axes] != [1]:
             raise ValueError(
                 f"{self.name}: attention_axes: only the steps, axis 1. Got {attention_axes!r}."
             )
@@ -116,7 +120,7 @@ class MultiHeadAttention(Layer):
         self.sliding_window = sliding_window
         if sliding_window is not None:
             self.sliding_window = positive(sliding_window, f"{self.name}: sliding_window")
-        self.seed = checked_seed(seed, self.name)
+        self.seed = arguments.seed(seed, f"{self.name}: seed")
         self.take_options(
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,

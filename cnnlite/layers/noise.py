@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from cnnlite import ops
+from cnnlite import arguments, ops
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context
-from cnnlite.layers.dropout import checked_rate, checked_seed
 from cnnlite.ops.core import Tensor
 
 
@@ -33,8 +32,8 @@ class GaussianNoise(Layer):
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.stddev = checked_rate(stddev, f"{self.name}: stddev", to_1=True)
-        self.seed = checked_seed(seed, self.name)
+        self.stddev = arguments.number(stddev, f"{self.name}: stddev", 0, 1)
+        self.seed = arguments.seed(seed, f"{self.name}: seed")
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         if not training or self.stddev == 0:
@@ -71,8 +70,8 @@ class GaussianDropout(Layer):
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rate = checked_rate(rate, f"{self.name}: rate")
-        self.seed = checked_seed(seed, self.name)
+        self.rate = arguments.number(rate, f"{self.name}: rate", 0, 1, open_ends="[)")
+        self.seed = arguments.seed(seed, f"{self.name}: seed")
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         if not training or self.rate == 0:

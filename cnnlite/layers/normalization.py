@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from cnnlite import ops
+from cnnlite.arguments import number
 from cnnlite.errors import CnnliteWarning, ShapeError
 from cnnlite.layers.axes import joined_last, separated
 from cnnlite.layers.base import Layer, check_single
@@ -13,12 +14,6 @@ from cnnlite.layers.context import Context
 from cnnlite.layers.symbolic import Shape
 from cnnlite.ops.core import Tensor
 from cnnlite.shapes import is_int, normalize_axis
-
-
-def _epsilon(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ValueError(f"{where} must be a number of at least 0. Got {value!r}.")
-    return float(value)
 
 
 class BatchNormalization(Layer):
@@ -86,15 +81,16 @@ class BatchNormalization(Layer):
         if synchronized or renorm:
             option = "synchronized" if synchronized else "renorm"
             raise ValueError(f"{self.name}: {option}=True is not supported. Leave it out.")
-        if isinstance(momentum, bool) or not isinstance(momentum, int | float):
-            raise TypeError(f"{self.name}: momentum must be a number. Got {momentum!r}.")
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"{self.name}: momentum must lie in [0, 1]. Got {momentum!r}.")
+        if renorm_clipping is not None and not isinstance(renorm_clipping, dict):
+            raise TypeError(
+                f"{self.name}: renorm_clipping must be a dict or None. Got {renorm_clipping!r}."
+            )
         self.axis = int(axis)
-        self.momentum = float(momentum)
-        self.epsilon = _epsilon(epsilon, f"{self.name}: epsilon")
+        self.momentum = number(momentum, f"{self.name}: momentum", 0, 1)
+        self.epsilon = number(epsilon, f"{self.name}: epsilon", 0)
         self.center, self.scale = bool(center), bool(scale)
-        self.renorm, self.renorm_clipping, self.renorm_momentum = False, None, renorm_momentum
+        self.renorm, self.renorm_clipping = False, None
+        self.renorm_momentum = number(renorm_momentum, f"{self.name}: renorm_momentum", 0, 1)
         self.synchronized = False
         self.take_options(
             beta_initializer=beta_initializer,
@@ -257,7 +253,7 @@ class LayerNormalization(Layer):
         if not axes or not all(is_int(a) for a in axes):
             raise ShapeError(f"{self.name}: axis must be integers. Got {axis!r}.")
         self.axis = [int(a) for a in axes] if isinstance(axis, list | tuple) else int(axis)
-        self.epsilon = _epsilon(epsilon, f"{self.name}: epsilon")
+        self.epsilon = number(epsilon, f"{self.name}: epsilon", 0)
         self.center, self.scale = bool(center), bool(scale)
         self.rms_scaling = bool(rms_scaling)
         self.take_options(
@@ -389,9 +385,9 @@ class LocalResponseNormalization(Layer):
         if not is_int(size) or size < 1 or size % 2 == 0:
             raise ShapeError(f"{self.name}: size must be an odd positive integer. Got {size!r}.")
         self.size = int(size)
-        self.k = _epsilon(k, f"{self.name}: k")
-        self.alpha = _epsilon(alpha, f"{self.name}: alpha")
-        self.beta = _epsilon(beta, f"{self.name}: beta")
+        self.k = number(k, f"{self.name}: k", 0)
+        self.alpha = number(alpha, f"{self.name}: alpha", 0)
+        self.beta = number(beta, f"{self.name}: beta", 0)
 
     def _constants(self) -> tuple[int, float, float, float]:
         return self.size, self.k, self.alpha, self.beta

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnlite import ops
+from cnnlite.arguments import number
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer, check_single
 from cnnlite.layers.context import Context
@@ -140,9 +141,7 @@ class RandomTranslation(_RandomImages):
         )
         self.fill_mode = _choice(fill_mode, FILL_MODES, f"{self.name}: fill_mode")
         self.interpolation = _choice(interpolation, INTERPOLATIONS, f"{self.name}: interpolation")
-        if isinstance(fill_value, bool) or not isinstance(fill_value, int | float):
-            raise TypeError(f"{self.name}: fill_value must be a number. Got {fill_value!r}.")
-        self.fill_value = float(fill_value)
+        self.fill_value = number(fill_value, f"{self.name}: fill_value")
 
     def _ways(self) -> dict[str, str]:
         return {"interpolation": self.interpolation, "fill_mode": self.fill_mode}

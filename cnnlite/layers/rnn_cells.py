@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnnlite import ops
+from cnnlite.arguments import number, seed
 from cnnlite.errors import ShapeError
 from cnnlite.layers.activation import checked_activation
 from cnnlite.layers.base import Layer, positive
@@ -28,13 +29,6 @@ def recurrent_activation(activation: Any, where: str) -> str:
             f"Choose one of linear, {', '.join(FUNCTIONS)}."
         )
     return name
-
-
-def dropout_rate(rate: Any, where: str) -> float:
-    """Return a rate in [0, 1), or raise."""
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-        raise ValueError(f"{where} must lie in [0, 1). Got {rate!r}.")
-    return float(rate)
 
 
 class Cell(Layer):
@@ -59,18 +53,17 @@ class Cell(Layer):
     bias_regularizer: Any
     bias_constraint: Any
 
-    def set_up(self, arguments: dict[str, Any]) -> None:
+    def set_up(self, given: dict[str, Any]) -> None:
         """Take the constructor's arguments, which all cells share."""
-        self.units = positive(arguments["units"], f"{self.name}: units")
-        self.activation = recurrent_activation(arguments["activation"], self.name)
-        self.use_bias = bool(arguments["use_bias"])
-        self.dropout = dropout_rate(arguments["dropout"], f"{self.name}: dropout")
-        self.recurrent_dropout = dropout_rate(
-            arguments["recurrent_dropout"], f"{self.name}: recurrent_dropout"
-        )
-        self.seed = arguments["seed"]
+        self.units = positive(given["units"], f"{self.name}: units")
+        self.activation = recurrent_activation(given["activation"], self.name)
+        self.use_bias = bool(given["use_bias"])
+        for rate in ("dropout", "recurrent_dropout"):
+            value = number(given[rate], f"{self.name}: {rate}", 0, 1, open_ends="[)")
+            setattr(self, rate, value)
+        self.seed = seed(given["seed"], f"{self.name}: seed")
         ends = ("_initializer", "_regularizer", "_constraint")
-        self.take_options(**{k: v for k, v in arguments.items() if k.endswith(ends)})
+        self.take_options(**{k: v for k, v in given.items() if k.endswith(ends)})
 
     @property
     def state_size(self) -> int | list[int]:

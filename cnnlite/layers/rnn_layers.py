@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnlite import ops
+from cnnlite.layers.base import snake_case
 from cnnlite.layers.context import Context
 from cnnlite.layers.rnn import RNN
 from cnnlite.layers.rnn_cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
@@ -29,8 +30,14 @@ class _Recurrent(RNN):
         options = {k: arguments[k] for k in names if k not in ("activity_regularizer", "use_cudnn")}
         if "dtype" in kwargs:
             options["dtype"] = kwargs["dtype"]
-        stem = kwargs.get("name") or None
-        cell = self.cell_class(name=None if stem is None else f"{stem}_cell", **options)
+        cudnn = arguments.get("use_cudnn", "auto")
+        if not isinstance(cudnn, bool) and not (isinstance(cudnn, str) and cudnn == "auto"):
+            raise ValueError(
+                f'{type(self).__name__}: use_cudnn must be "auto", True or False. Got {cudnn!r}.'
+            )
+        # Under the layer's name, as errors in its arguments are the layer's.
+        stem = kwargs.get("name") or snake_case(type(self).__name__)
+        cell = self.cell_class(name=stem, **options)
         activity = arguments["activity_regularizer"]
         super().__init__(cell, **own, activity_regularizer=activity, **kwargs)
         cell.name = f"{self.name}_cell"

@@ -95,6 +95,8 @@ class Bidirectional(Layer):
         self.stateful = layer.stateful
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
+        if weights is not None and not isinstance(weights, list | tuple):
+            raise TypeError(f"{self.name}: weights must be a list of arrays. Got {weights!r}.")
         self._initial_weights = None if weights is None else list(weights)
 
     def get_config(self) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from cnnlite.errors import ShapeError
+from cnnlite.shapes import is_int
+
 if TYPE_CHECKING:
     from cnnlite.layers.base import Layer
 
@@ -111,6 +114,27 @@ class Node:
         """The only output."""
         (tensor,) = self.outputs
         return tensor
+
+
+def checked_sample_shape(shape: Any, where: str) -> Shape | None:
+    """Return the sizes of one sample, None for any; raise unless they are sizes.
+
+    Examples
+    --------
+    >>> from cnnlite.layers.symbolic import checked_sample_shape
+    >>> checked_sample_shape([28, None, 1], "Input: shape")
+    (28, None, 1)
+    """
+    if shape is None:
+        return None
+    if not isinstance(shape, Sequence) or isinstance(shape, str | bytes):
+        raise ShapeError(
+            f"{where} must be a tuple of sizes without the batch. Got {shape!r}. "
+            "Write (28, 28, 1) or (784,)."
+        )
+    if not all(n is None or (is_int(n) and n > 0) for n in shape):
+        raise ShapeError(f"{where}: sizes must be positive integers, or None. Got {shape!r}.")
+    return tuple(None if n is None else int(n) for n in shape)
 
 
 class ModelCall:

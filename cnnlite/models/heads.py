@@ -206,6 +206,15 @@ def make_heads(
     return heads
 
 
+def as_losses(given: Any) -> Any:
+    """Return what compile was given as loss, a list or dict of them or one, as losses."""
+    if isinstance(given, dict):
+        return {name: as_loss(one) for name, one in given.items()}
+    if isinstance(given, list | tuple):
+        return [as_loss(one) for one in given]
+    return as_loss(given)
+
+
 def as_loss(identifier: Any) -> Any:
     """Return a loss that ``compile`` was given.
 

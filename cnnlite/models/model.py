@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnlite.arguments import CheckedArguments, flag
 from cnnlite.layers.base import assign_all, snake_case, unique_name
 from cnnlite.layers.context import accepts
 from cnnlite.layers.input_layer import InputLayer
@@ -36,7 +37,7 @@ def _renew_locks() -> None:
 os.register_at_fork(after_in_child=_renew_locks)
 
 
-class Model(Trainer):
+class Model(CheckedArguments, Trainer):
     """A network from input to output tensors (Keras's functional model).
 
     A subclass without inputs and outputs defines ``call(self, inputs)`` with its
@@ -175,7 +176,7 @@ class Model(Trainer):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
+        self._trainable = flag(value, f"{self.name}: trainable")
         for layer in self._parts():
             layer.trainable = value
 

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from cnnlite.arguments import CheckedArguments, flag
 from cnnlite.errors import CnnliteWarning
 from cnnlite.shapes import is_int
 
 __all__ = ["PyDataset", "batches"]
 
 
-class PyDataset:
+class PyDataset(CheckedArguments):
     """Base class of a data set that makes its batches in Python.
 
     A subclass defines ``__len__``, the number of batches (not of samples), and
@@ -90,14 +91,15 @@ class PyDataset:
 
     @use_multiprocessing.setter
     def use_multiprocessing(self, value: bool) -> None:
-        if value:
+        asked = flag(value, "PyDataset: use_multiprocessing")
+        if asked:
             warnings.warn(
                 "PyDataset: use_multiprocessing=True starts no processes here: workers are "
                 "threads. Drop it to silence this.",
                 CnnliteWarning,
                 stacklevel=3,
             )
-        self._use_multiprocessing = bool(value)
+        self._use_multiprocessing = asked
 
     @property
     def max_queue_size(self) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnlite import metrics, ops, optimizers, regularizers
+from cnnlite.arguments import checks_arguments
 from cnnlite.callbacks import History
 from cnnlite.errors import CnnliteWarning
 from cnnlite.kernels.registry import get_backend
@@ -17,7 +18,7 @@ from cnnlite.layers.context import Clock, StepState
 from cnnlite.models.arena import Arena
 from cnnlite.models.data import Dataset, as_inputs, as_targets, targets_for
 from cnnlite.models.graph import Forward, Graph
-from cnnlite.models.heads import Head, as_loss, crossentropy_for, make_heads
+from cnnlite.models.heads import Head, as_losses, crossentropy_for, make_heads
 from cnnlite.models.plan import EagerPlan, record
 from cnnlite.models.structure import Structure
 from cnnlite.models.units import output_names
@@ -57,6 +58,7 @@ class Steps:
 
     # -- settings
 
+    @checks_arguments("Model.compile")
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -93,12 +95,7 @@ class Steps:
             nothing scaled, so they change nothing.
         """
         with self._lock:
-            if isinstance(loss, dict):
-                loss = {name: as_loss(one) for name, one in loss.items()}
-            elif isinstance(loss, list | tuple):
-                loss = [as_loss(one) for one in loss]
-            else:
-                loss = as_loss(loss)
+            loss = as_losses(loss)
             if metrics is not None and not isinstance(metrics, list | tuple | dict):
                 metrics = [metrics]
             self.optimizer = optimizers.get(optimizer)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnlite.arguments import checks_arguments
 from cnnlite.callbacks import CallbackList, History
 from cnnlite.errors import ShapeError
 from cnnlite.models.batches import ArrayBatches, Batches, Epochs, StreamBatches, is_stream
@@ -22,6 +23,7 @@ class Trainer(Steps):
 
     # -- one batch
 
+    @checks_arguments("Model.train_on_batch")
     def train_on_batch(
         self,
         x: Any,
@@ -38,6 +40,7 @@ class Trainer(Steps):
             self._train_step(data, slice(0, len(data)), len(data))
             return self._result(return_dict)
 
+    @checks_arguments("Model.test_on_batch")
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -48,13 +51,14 @@ class Trainer(Steps):
             self._test_step(data, slice(0, len(data)))
             return self._result(return_dict)
 
-    def predict_on_batch(self, x: Any, training: bool = False) -> Any:
+    @checks_arguments("Model.predict_on_batch")
+    def predict_on_batch(self, x: Any, training: bool | None = False) -> Any:
         """Return the predictions for one batch."""
         with self._lock:
             data = Dataset(self._inputs(x, "predict_on_batch"))
             if training:
                 self._clock.step += 1  # fresh masks on every call
-            return self._structures[1].pack(self._predict_step(data, 0, len(data), training))
+            return self._structures[1].pack(self._predict_step(data, 0, len(data), bool(training)))
 
     def _predict_step(
         self, data: Dataset, start: int, stop: int, training: bool = False
@@ -74,6 +78,7 @@ class Trainer(Steps):
 
     # -- loops
 
+    @checks_arguments("Model.fit")
     def fit(
         self,
         x: Any = None,
@@ -212,6 +217,7 @@ class Trainer(Steps):
             raise ShapeError(f"{where} has no samples. Got x of length 0.")
         return batches
 
+    @checks_arguments("Model.evaluate")
     def evaluate(
         self,
         x: Any = None,
@@ -274,6 +280,7 @@ class Trainer(Steps):
                     self._set_metric_states(kept)
         return logs
 
+    @checks_arguments("Model.predict")
     def predict(
         self,
         x: Any,

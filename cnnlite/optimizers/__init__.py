@@ -9,7 +9,7 @@ from cnnlite.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from cnnlite.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from cnnlite.optimizers.base import Optimizer
 from cnnlite.optimizers.gradient_descent import SGD, Lion
-from cnnlite.serialization import class_named
+from cnnlite.serialization import made_from
 
 __all__ = [
     "SGD",
@@ -45,8 +45,7 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, Optimizer):
         return identifier
     if isinstance(identifier, dict):
-        found: Any = class_named(identifier.get("class_name"), _CLASSES, "optimizer")
-        return found.from_config(identifier.get("config", {}))
+        return made_from(identifier, _CLASSES, "optimizer")
     if isinstance(identifier, str) and identifier.lower() in _NAMES:
         return _NAMES[identifier.lower()]()
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):

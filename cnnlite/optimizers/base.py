@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from cnnlite import ops, schedules
-from cnnlite.errors import CnnliteWarning, ShapeError
+from cnnlite.arguments import CheckedArguments
+from cnnlite.errors import CnnliteWarning
 from cnnlite.ops import Parameter
 from cnnlite.ops.core import Tensor
+from cnnlite.optimizers.gradients import checked_gradient, checked_pairs
 from cnnlite.schedules import LearningRateSchedule
 from cnnlite.shapes import is_int
 
@@ -37,7 +39,7 @@ class _Rate(float):
         return float, (float(self),)
 
 
-class Optimizer:
+class Optimizer(CheckedArguments):
     """Changes weights against their gradients.
 
     A subclass of your own names the arrays that it keeps beside each weight in
@@ -138,7 +140,7 @@ class Optimizer:
     # -- checks of constructors
 
     def _fraction(self, value: Any, what: str, below_1: bool = False) -> float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
         if not number or not 0 <= value <= 1 or (below_1 and value == 1):
             interval = "[0, 1)" if below_1 else "[0, 1]"
             raise ValueError(f"{self.name}: {what} must lie in {interval}. Got {value!r}.")
@@ -176,13 +178,15 @@ class Optimizer:
         self._rate[0] = self._checked_rate(value)
 
     def _checked_rate(self, value: Any) -> float:
-        try:
-            rate = float(value)
-        except (TypeError, ValueError):
-            rate = -1.0
-        if not rate >= 0:
-            raise ValueError(f"{self.name}: learning_rate must not be negative. Got {value!r}.")
-        return rate
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value.item()
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if not number or not 0 <= value < math.inf:
+            raise ValueError(
+                f"{self.name}: learning_rate must not be negative: a finite number or a schedule. "
+                f"Got {value!r}."
+            )
+        return float(value)
 
     @property
     def iterations(self) -> int:
@@ -340,7 +344,7 @@ class Optimizer:
         >>> w.numpy()
         array([0.5, 0. ], dtype=float32)
         """
-        pairs = list(grads_and_vars)
+        pairs = checked_pairs(grads_and_vars, self.name)
         self.build([w for _, w in pairs])
         missing = [w.name for g, w in pairs if g is None]
         if pairs and len(missing) == len(pairs):
@@ -351,12 +355,7 @@ class Optimizer:
             self.build([w for g, w in pairs if g is not None])
         gradients = []
         for g, w in ((g, w) for g, w in pairs if g is not None):
-            gradients.append(np.ascontiguousarray(g, dtype=w.dtype))
-            if gradients[-1].shape != w.shape:
-                raise ShapeError(
-                    f"{self.name}: the gradient of {w.name} must have the weight's shape. "
-                    f"Got {gradients[-1].shape}. Make it {w.shape}."
-                )
+            gradients.append(checked_gradient(g, w, self.name))
         if gradients:
             self.begin_step()
             with ops.recording(None):

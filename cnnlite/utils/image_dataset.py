@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlite.arguments import checks_arguments
 from cnnlite.datasets.draws import generator
 from cnnlite.errors import DataNotFoundError
 from cnnlite.models.py_dataset import PyDataset
@@ -92,6 +93,7 @@ class ImageDataset(PyDataset):
         self.order.renew()
 
 
+@checks_arguments("image_dataset_from_directory")
 def image_dataset_from_directory(
     directory: str | os.PathLike[str],
     labels: Any = "inferred",

@@ -68,7 +68,7 @@ def pad_sequences(
     array([[ 1, -1], [ 2,  3], [ 5,  6]], dtype=int32)
     """
     for name, side in (("padding", padding), ("truncating", truncating)):
-        if side not in _SIDES:
+        if not isinstance(side, str) or side not in _SIDES:
             raise ValueError(f'pad_sequences: {name} must be "pre" or "post". Got {side!r}.')
     if not hasattr(sequences, "__len__"):
         raise ValueError(
@@ -115,7 +115,12 @@ def _row(sequence: Any, length: int, truncating: str, dtype: Any, i: int) -> NDA
 
 def _checked_value(value: Any, dtype: Any) -> Any:
     """Return the padding, or raise if ``dtype`` would make another value of it."""
+    if dtype is None or isinstance(dtype, list | dict):
+        raise TypeError(f'pad_sequences: dtype must be NumPy\'s. Got {dtype!r}. Write "int32".')
     kind = np.dtype(dtype).kind
+    number = isinstance(value, int | float | np.number | np.bool_)
+    if kind != "O" and not number and not isinstance(value, str | bytes):
+        raise TypeError(f"pad_sequences: value must be a number, or text. Got {value!r}.")
     is_text = isinstance(value, str | bytes)
     holds = (kind in "OUS") if is_text else (kind not in "US")
     if holds and not is_text and kind in "iu":

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnlite.arguments import checks_arguments
 from cnnlite.errors import ShapeError
 from cnnlite.models.py_dataset import PyDataset
 from cnnlite.random_state import next_seed
@@ -49,6 +50,7 @@ class BatchesOf(PyDataset):
         return self.dataset[self.numbers[index]]
 
 
+@checks_arguments("split_dataset")
 def split_dataset(
     dataset: Any,
     left_size: float | None = None,
@@ -108,8 +110,6 @@ def split_dataset(
     left, right = _sizes(left_size, right_size, n)
     order = list(range(n))
     if shuffle:
-        if seed is not None and not is_int(seed):
-            raise ValueError(f"split_dataset: seed must be None or an integer. Got {seed!r}.")
         random.Random(next_seed() if seed is None else int(seed)).shuffle(order)
     return _take(dataset, order[:left]), _take(dataset, order[n - right :])
 

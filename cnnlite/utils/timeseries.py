@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlite.arguments import checks_arguments
 from cnnlite.errors import ShapeError
 from cnnlite.models.py_dataset import PyDataset
 from cnnlite.shapes import is_int
@@ -65,6 +66,7 @@ class TimeseriesDataset(PyDataset):
         self.order.renew()
 
 
+@checks_arguments("timeseries_dataset_from_array")
 def timeseries_dataset_from_array(
     data: Any,
     targets: Any,

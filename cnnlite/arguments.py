@@ -1,0 +1,213 @@
+"""Checks of what the user passes: flags, texts, seeds and numbers.
+
+Constructors and functions say in their annotations what an argument is.  Those annotated
+``bool`` or ``str`` (or either or None), and those named ``seed``, are checked before the
+constructor runs, in one place: :class:`CheckedArguments`, a base of all that the user makes,
+and :func:`checks_arguments`, for functions.  Numbers have bounds of their own, so their
+constructors ask :func:`number`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from cnnlite.shapes import is_int
+
+__all__ = ["CheckedArguments", "checks_arguments", "flag", "number", "seed", "text"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def flag(value: Any, where: str) -> bool:
+    """Return True or False, of Python or NumPy (or 1 or 0), as a bool; raise on all else.
+
+    Examples
+    --------
+    >>> flag(True, "Dense: use_bias")
+    True
+    >>> flag("no", "Dense: use_bias")
+    Traceback (most recent call last):
+    TypeError: Dense: use_bias must be True or False. Got 'no'.
+    """
+    if isinstance(value, bool | np.bool_) or (is_int(value) and value in (0, 1)):
+        return bool(value)
+    raise TypeError(f"{where} must be True or False. Got {value!r}.")
+
+
+def text(value: Any, where: str) -> str:
+    """Return a string, or raise."""
+    if not isinstance(value, str):
+        raise TypeError(f"{where} must be a string. Got {value!r}.")
+    return value
+
+
+def seed(value: Any, where: str) -> int | None:
+    """Return the seed of random numbers, or None, or raise."""
+    if value is None:
+        return None
+    if not is_int(value) or not 0 <= value < 2**64:
+        raise ValueError(f"{where} must be None or an integer in [0, 2^64). Got {value!r}.")
+    return int(value)
+
+
+def number(
+    value: Any,
+    where: str,
+    least: float = -math.inf,
+    most: float = math.inf,
+    *,
+    open_ends: str = "",
+) -> float:
+    """Return a number of Python or NumPy in [least, most] as a float; raise on all else.
+
+    Infinity is a number, unless a bound says otherwise; NaN is none.
+
+    Parameters
+    ----------
+    least, most : float
+    open_ends : {"", "[)", "(]", "()"}
+        The form of the interval, where a bound itself is not allowed.
+
+    Examples
+    --------
+    >>> number(0.5, "Dropout: rate", 0, 1, open_ends="[)")
+    0.5
+    >>> number(1, "Dropout: rate", 0, 1, open_ends="[)")
+    Traceback (most recent call last):
+    ValueError: Dropout: rate must be a number in [0, 1). Got 1.
+    """
+    ends = open_ends or "[]"
+    plain = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if (
+        plain
+        and least <= value <= most
+        and not (ends[0] == "(" and value == least)
+        and not (ends[1] == ")" and value == most)
+    ):
+        return float(value)
+    bounds = f" in {ends[0]}{least:g}, {most:g}{ends[1]}"
+    if least == -math.inf and most == math.inf:
+        bounds = ", and finite" if open_ends == "()" else ""
+    kind: type[Exception] = ValueError if plain else TypeError
+    raise kind(f"{where} must be a number{bounds}. Got {value!r}.")
+
+
+def _or_none(check: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    def checked(value: Any, where: str) -> Any:
+        return None if value is None else check(value, where)
+
+    return checked
+
+
+Check = Callable[[Any, str], Any]
+_CHECKS: dict[str, Check] = {
+    "bool": flag,
+    "str": text,
+    "bool | None": _or_none(flag),
+    "str | None": _or_none(text),
+}
+
+
+def _check_of(parameter: inspect.Parameter) -> Check | None:
+    """Return the check that a parameter's name or annotation asks for."""
+    if parameter.name == "seed":
+        return seed
+    if parameter.name == "dtype":  # np.float32 is one too
+        return None
+    kind = parameter.annotation
+    return _CHECKS.get(kind if isinstance(kind, str) else getattr(kind, "__name__", ""))
+
+
+@functools.cache
+def _constructor(cls: Any) -> tuple[tuple[str, ...], dict[str, Check]]:
+    """Return a class's positional arguments, and the checks of all that it or a base takes.
+
+    A class of the user's says what its own arguments are, so those are left to it.
+    """
+    checks: dict[str, Check] = {}
+    for base in reversed(cls.__mro__):
+        if "__init__" not in vars(base) or base is object:
+            continue
+        for parameter in list(inspect.signature(base.__init__).parameters.values())[1:]:
+            check = _check_of(parameter) if base.__module__.startswith("cnnlite.") else None
+            checks.pop(parameter.name, None)
+            if check is not None:
+                checks[parameter.name] = check
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    return tuple(p.name for p in parameters if p.kind in positional), checks
+
+
+def _run(
+    checks: dict[str, Check], names: tuple[str, ...], args: Any, kwargs: Any, where: str
+) -> None:
+    for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+        check = checks.get(name)
+        if check is not None:
+            check(value, f"{where}: {name}")
+
+
+class CheckedArguments:
+    """A base whose constructors' flags, texts and seeds are checked before they run.
+
+    Examples
+    --------
+    >>> from cnnlite import layers
+    >>> layers.Dense(3, use_bias="no")
+    Traceback (most recent call last):
+    TypeError: dense: use_bias must be True or False. Got 'no'.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        names, checks = _constructor(cls)  # type: ignore[arg-type]
+        _run(checks, names, args, kwargs, cls._own_name(kwargs))
+        return super().__new__(cls)
+
+    @classmethod
+    def _own_name(cls, kwargs: dict[str, Any]) -> str:
+        """Return what errors in the constructor's arguments call the object."""
+        return cls.__name__
+
+
+def checks_arguments(where: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator: a function's flags, texts and seeds are checked before it runs.
+
+    An unknown keyword is an error that names ``where``.
+
+    Examples
+    --------
+    >>> @checks_arguments("example")
+    ... def example(shuffle: bool = True): ...
+    >>> example(shufle=True)
+    Traceback (most recent call last):
+    TypeError: example: there is no argument 'shufle'. help(example) lists them.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        parameters = inspect.signature(function).parameters
+        names = tuple(parameters)
+        found = {name: _check_of(p) for name, p in parameters.items()}
+        checks = {name: check for name, check in found.items() if check is not None}
+        closed = all(p.kind is not inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name in kwargs:
+                if closed and name not in parameters:
+                    raise TypeError(
+                        f"{where}: there is no argument {name!r}. "
+                        f"help({where.split(':')[0]}) lists them."
+                    )
+            _run(checks, names, args, kwargs, where)
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
