@@ -87,7 +87,7 @@ def extension(path):
         name,
         [str(path)],
         include_dirs=[numpy.get_include(), "csrc"],
-        depends=[str(source) for source in Path("csrc").rglob("*.[ch]")],
+        depends=[str(header) for header in Path("csrc").glob("*.h")],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=[optimize, "-g0", "-ffp-contract=off", *OPENMP, *SANITIZE_FLAGS],
         extra_link_args=[*OPENMP_LINK, *SANITIZE_FLAGS, *strip],

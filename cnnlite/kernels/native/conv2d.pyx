@@ -17,7 +17,19 @@ from cnnlite.kernels.native.product cimport (
     packed_width, run_pack, sum_slices,
 )
 
+cdef extern from "cnn.h":
+    ctypedef struct conv2d_kernels "const struct cnn_table":
+        cnn_kernel *correlate
+        cnn_kernel *depthwise
+        cnn_kernel *scatter
+        cnn_kernel *weight_gradient
+        cnn_kernel *depthwise_weight_gradient
+
 cnp.import_array()
+
+
+cdef inline conv2d_kernels *kernels() noexcept:
+    return <conv2d_kernels *>table
 
 
 cdef inline cnn_window window(
@@ -108,7 +120,7 @@ cdef int correlate(cnn_correlate *args, cnn_pack *pack) except -1:
         args.packed = pack.packed
         if k:
             run_pack(pack)
-        run(table.correlate, args, tiles, 2 * work * pixels / FLOPS_PER_NS,
+        run(kernels().correlate, args, tiles, 2 * work * pixels / FLOPS_PER_NS,
             cnn_correlate_scratch(args))
     finally:
         release(workspace)
@@ -128,7 +140,7 @@ cdef int depthwise(cnn_correlate *args, cnn_pack *pack, double work) except -1:
         args.blocks.images = 1
         if pack.taps_h and pack.taps_w:
             run_pack(pack)
-        run(table.depthwise, args, tiles, 4 * work * args.images * args.h.out * args.w.out
+        run(kernels().depthwise, args, tiles, 4 * work * args.images * args.h.out * args.w.out
             / FLOPS_PER_NS, cnn_correlate_scratch(args))
     finally:
         release(workspace)
@@ -207,7 +219,7 @@ cdef int scatter(
     try:
         pack_rows(&product, f32(w), True, args.filters, 0, args.filters, <float *>workspace.data)
         args.packed = product.b
-        run(table.scatter, &args, args.images * ceil_div(args.h.size, args.rows),
+        run(kernels().scatter, &args, args.images * ceil_div(args.h.size, args.rows),
             flops / FLOPS_PER_NS, cnn_scatter_scratch(&args, table.vector_floats))
     finally:
         release(workspace)
@@ -253,7 +265,7 @@ def conv2d_backward_weight(
     cdef ptrdiff_t kh = dim(dw, 0), kw = dim(dw, 1), size, filters, channels, tiles
     cdef ptrdiff_t blocks
     cdef double flops
-    cdef cnn_kernel *kernel = table.weight_gradient
+    cdef cnn_kernel *kernel = kernels().weight_gradient
     cdef Workspace workspace
     args.dw, args.db, args.dy, args.x = f32(dw), f32(db), f32(dy), f32(x)
     args.images, args.channels, args.filters = dim(x, 0), dim(x, 3), dim(dw, 3)
@@ -282,7 +294,7 @@ def conv2d_backward_weight(
     args.slices = clamp(1, ceil_div(TILES, filters * channels), blocks)
     tiles = args.slices * channels * filters
     if args.group_channels == 1 and args.group_filters == 1:
-        kernel = table.depthwise_weight_gradient
+        kernel = kernels().depthwise_weight_gradient
     if args.images * args.h.out * args.w.out == 0:  # no pixels
         if not accumulate:
             dw.fill(0)

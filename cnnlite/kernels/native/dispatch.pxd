@@ -6,103 +6,11 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 cdef extern from "cnn.h":
     ctypedef void cnn_kernel(const void *args, ptrdiff_t tile, void *scratch) noexcept nogil
 
+    # Each module declares the kernels that it calls, as its own view of this struct: a new
+    # kernel then concerns its module alone.
     ctypedef struct cnn_table "const struct cnn_table":
         const char *level
         ptrdiff_t vector_floats
-        # the kernels of csrc's lists
-        cnn_kernel *pack
-        cnn_kernel *matmul
-        cnn_kernel *batch_matmul
-        cnn_kernel *correlate
-        cnn_kernel *depthwise
-        cnn_kernel *scatter
-        cnn_kernel *weight_gradient
-        cnn_kernel *depthwise_weight_gradient
-        cnn_kernel *sum_slices
-        cnn_kernel *maxpool2d_forward
-        cnn_kernel *maxpool2d_backward
-        cnn_kernel *averagepool2d_forward
-        cnn_kernel *averagepool2d_backward
-        cnn_kernel *pad2d
-        cnn_kernel *upsample2d_forward
-        cnn_kernel *upsample2d_backward
-        cnn_kernel *flip2d
-        cnn_kernel *translate2d_forward
-        cnn_kernel *translate2d_backward
-        cnn_kernel *recurrent_pack
-        cnn_kernel *lstm_forward
-        cnn_kernel *lstm_backward
-        cnn_kernel *gru_forward
-        cnn_kernel *gru_backward
-        cnn_kernel *simple_rnn_forward
-        cnn_kernel *simple_rnn_backward
-        cnn_kernel *random_uniform
-        cnn_kernel *random_normal
-        cnn_kernel *dropout_forward
-        cnn_kernel *dropout_backward
-        cnn_kernel *penalty_forward
-        cnn_kernel *penalty_backward
-        cnn_kernel *orthogonal_penalty_forward
-        cnn_kernel *orthogonal_penalty_backward
-        cnn_kernel *project_norms
-        cnn_kernel *update
-        cnn_kernel *average_update
-        cnn_kernel *concatenate
-        cnn_kernel *split
-        cnn_kernel *probe_fma
-        cnn_kernel *probe_triad
-        cnn_kernel *unary
-        cnn_kernel *unary_backward
-        cnn_kernel *batchnorm_moments
-        cnn_kernel *batchnorm_statistics
-        cnn_kernel *batchnorm_apply
-        cnn_kernel *batchnorm_sums
-        cnn_kernel *norm_gradients
-        cnn_kernel *batchnorm_input_gradient
-        cnn_kernel *layernorm_forward
-        cnn_kernel *layernorm_backward
-        cnn_kernel *lrn_forward
-        cnn_kernel *lrn_backward
-        cnn_kernel *softmax_forward
-        cnn_kernel *softmax_backward
-        cnn_kernel *log_softmax_forward
-        cnn_kernel *log_softmax_backward
-        cnn_kernel *softmax_crossentropy_forward
-        cnn_kernel *softmax_crossentropy_backward
-        cnn_kernel *categorical_crossentropy_forward
-        cnn_kernel *sparse_categorical_crossentropy_forward
-        cnn_kernel *categorical_crossentropy_backward
-        cnn_kernel *elementwise_loss_forward
-        cnn_kernel *elementwise_loss_backward
-        cnn_kernel *row_loss_forward
-        cnn_kernel *row_loss_backward
-        cnn_kernel *sparse_categorical_accuracy
-        cnn_kernel *categorical_accuracy
-        cnn_kernel *binary_accuracy
-        cnn_kernel *top_k_accuracy
-        cnn_kernel *accuracy
-        cnn_kernel *threshold_update
-        cnn_kernel *class_update
-        cnn_kernel *confusion_update
-        cnn_kernel *regression_update
-        cnn_kernel *bias_gradient
-        cnn_kernel *bias_gradient_sum
-        cnn_kernel *weighted_mean
-        cnn_kernel *mean_update
-        cnn_kernel *loss_weights
-        cnn_kernel *map_targets
-        cnn_kernel *targets_are_binary
-        cnn_kernel *label_mask
-        cnn_kernel *binary
-        cnn_kernel *where
-        cnn_kernel *logical
-        cnn_kernel *transpose
-        cnn_kernel *reduce
-        cnn_kernel *gather
-        cnn_kernel *scatter_add
-        cnn_kernel *cast
-        cnn_kernel *fill
-        cnn_kernel *differs
 
     enum cnn_function:
         CNN_LINEAR

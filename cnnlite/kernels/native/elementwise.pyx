@@ -3,22 +3,15 @@
 cimport numpy as cnp
 
 from cnnlite.kernels.native.dispatch cimport (
-    CNN_ELU,
-    CNN_EXPONENTIAL,
-    CNN_GELU,
-    CNN_GELU_TANH,
-    CNN_HARD_SIGMOID,
-    CNN_LEAKY_RELU,
-    CNN_RELU,
-    CNN_SIGMOID,
-    CNN_SILU,
-    CNN_SOFTPLUS,
-    CNN_SOFTSIGN,
-    CNN_TANH,
-    f32,
-    run,
+    CNN_ELU, CNN_EXPONENTIAL, CNN_GELU, CNN_GELU_TANH, CNN_HARD_SIGMOID, CNN_LEAKY_RELU,
+    CNN_RELU, CNN_SIGMOID, CNN_SILU, CNN_SOFTPLUS, CNN_SOFTSIGN, CNN_TANH, cnn_kernel, f32, run,
     table,
 )
+
+cdef extern from "cnn.h":
+    ctypedef struct elementwise_kernels "const struct cnn_table":
+        cnn_kernel *unary
+        cnn_kernel *unary_backward
 
 cnp.import_array()
 
@@ -33,6 +26,11 @@ cdef extern from "elementwise.h":
         float parameters[3]
 
     ptrdiff_t cnn_chunks(ptrdiff_t n)
+
+
+cdef inline elementwise_kernels *kernels() noexcept:
+    return <elementwise_kernels *>table
+
 
 # Nanoseconds per element on one core (Zen 4, AVX-512): what streams from the
 # second-level cache, and what evaluates an exponential.
@@ -72,7 +70,7 @@ def unary(cnp.ndarray y, cnp.ndarray x, *, function, parameters=()):
     args.function, args.accumulate = code, False
     set_parameters(&args, parameters)
     cdef double element_ns = STREAM_NS if code in CHEAP else EXP_NS
-    run(table.unary, &args, cnn_chunks(args.n), args.n * element_ns)
+    run(kernels().unary, &args, cnn_chunks(args.n), args.n * element_ns)
 
 
 def unary_backward(
@@ -84,4 +82,4 @@ def unary_backward(
     args.function, args.accumulate = code, accumulate
     set_parameters(&args, parameters)
     cdef double element_ns = EXP_NS if code in DEAR else STREAM_NS
-    run(table.unary_backward, &args, cnn_chunks(args.n), args.n * element_ns)
+    run(kernels().unary_backward, &args, cnn_chunks(args.n), args.n * element_ns)

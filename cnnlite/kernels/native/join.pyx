@@ -3,14 +3,7 @@
 cimport numpy as cnp
 
 from cnnlite.kernels.native.dispatch cimport (
-    Workspace,
-    borrow,
-    dim,
-    f32,
-    release,
-    run,
-    table,
-    tiles_of,
+    Workspace, borrow, cnn_kernel, dim, f32, release, run, table, tiles_of,
 )
 
 cdef extern from "cnn.h":
@@ -29,7 +22,16 @@ cdef extern from "cnn.h":
         ptrdiff_t width
         int accumulate
 
+    ctypedef struct join_kernels "const struct cnn_table":
+        cnn_kernel *concatenate
+        cnn_kernel *split
+
 cnp.import_array()
+
+
+cdef inline join_kernels *kernels() noexcept:
+    return <join_kernels *>table
+
 
 cdef double NS_PER_ELEMENT = 0.15  # one Zen 4 core, in its caches
 
@@ -59,7 +61,7 @@ cdef cnn_join cut(cnp.ndarray whole, arrays, int axis, cnn_part *parts):
 def concatenate(cnp.ndarray y, xs, *, axis):
     cdef Workspace workspace = borrow(len(xs) * sizeof(cnn_part))
     cdef cnn_join a = cut(y, xs, axis, <cnn_part *>workspace.data)
-    run(table.concatenate, &a, tiles_of(a.size, CNN_JOIN_TILE), NS_PER_ELEMENT * a.size)
+    run(kernels().concatenate, &a, tiles_of(a.size, CNN_JOIN_TILE), NS_PER_ELEMENT * a.size)
     release(workspace)
 
 
@@ -67,5 +69,5 @@ def split(dxs, cnp.ndarray dy, *, axis, accumulate=False):
     cdef Workspace workspace = borrow(len(dxs) * sizeof(cnn_part))
     cdef cnn_join a = cut(dy, dxs, axis, <cnn_part *>workspace.data)
     a.accumulate = accumulate
-    run(table.split, &a, tiles_of(a.size, CNN_JOIN_TILE), NS_PER_ELEMENT * a.size)
+    run(kernels().split, &a, tiles_of(a.size, CNN_JOIN_TILE), NS_PER_ELEMENT * a.size)
     release(workspace)

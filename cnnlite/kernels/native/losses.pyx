@@ -5,6 +5,22 @@ cimport numpy as cnp
 from cnnlite.kernels.native.dispatch cimport cnn_kernel, dim, f32, i32, run, table, tiles_of, u8
 from cnnlite.kernels.native.rows cimport *
 
+cdef extern from "cnn.h":
+    ctypedef struct losses_kernels "const struct cnn_table":
+        cnn_kernel *elementwise_loss_forward
+        cnn_kernel *elementwise_loss_backward
+        cnn_kernel *row_loss_forward
+        cnn_kernel *row_loss_backward
+        cnn_kernel *softmax_crossentropy_forward
+        cnn_kernel *softmax_crossentropy_backward
+        cnn_kernel *categorical_crossentropy_forward
+        cnn_kernel *sparse_categorical_crossentropy_forward
+        cnn_kernel *categorical_crossentropy_backward
+        cnn_kernel *targets_are_binary
+        cnn_kernel *map_targets
+        cnn_kernel *label_mask
+        cnn_kernel *loss_weights
+
 cnp.import_array()
 
 cdef extern from "losses.h":
@@ -43,6 +59,11 @@ cdef extern from "losses.h":
         cnp.int32_t ignore_class
 
     ptrdiff_t CNN_MAP_TILE
+
+
+cdef inline losses_kernels *kernels() noexcept:
+    return <losses_kernels *>table
+
 
 FUNCTIONS = {
     "squared_error": CNN_SQUARED_ERROR,
@@ -89,7 +110,7 @@ def elementwise_loss_forward(
 ):
     cdef cnn_rows args = dense(x, target, function, delta)
     args.value = f32(loss)
-    run_rows(table.elementwise_loss_forward, &args, cost(function))
+    run_rows(kernels().elementwise_loss_forward, &args, cost(function))
 
 
 def elementwise_loss_backward(
@@ -98,13 +119,13 @@ def elementwise_loss_backward(
 ):
     cdef cnn_rows args = dense(x, target, function, delta)
     args.y, args.weights, args.accumulate = f32(dx), f32(weights), accumulate
-    run_rows(table.elementwise_loss_backward, &args, cost(function))
+    run_rows(kernels().elementwise_loss_backward, &args, cost(function))
 
 
 def row_loss_forward(cnp.ndarray loss, cnp.ndarray x, cnp.ndarray target, *, function):
     cdef cnn_rows args = dense(x, target, function)
     args.value = f32(loss)
-    run_rows(table.row_loss_forward, &args, STREAM_PS)
+    run_rows(kernels().row_loss_forward, &args, STREAM_PS)
 
 
 def row_loss_backward(
@@ -113,7 +134,7 @@ def row_loss_backward(
 ):
     cdef cnn_rows args = dense(x, target, function)
     args.y, args.weights, args.accumulate = f32(dx), f32(weights), accumulate
-    run_rows(table.row_loss_backward, &args, EXP_PS)
+    run_rows(kernels().row_loss_backward, &args, EXP_PS)
 
 
 def softmax_crossentropy_forward(
@@ -121,7 +142,7 @@ def softmax_crossentropy_forward(
 ):
     cdef cnn_rows args = dense(x, target)
     args.value, args.y = f32(loss), f32(p)
-    run_rows(table.softmax_crossentropy_forward, &args, EXP_PS)
+    run_rows(kernels().softmax_crossentropy_forward, &args, EXP_PS)
 
 
 def sparse_softmax_crossentropy_forward(
@@ -129,7 +150,7 @@ def sparse_softmax_crossentropy_forward(
 ):
     cdef cnn_rows args = over(x)
     args.value, args.y = f32(loss), f32(p)
-    run_sparse(table.softmax_crossentropy_forward, &args, labels, ignore_class, EXP_PS)
+    run_sparse(kernels().softmax_crossentropy_forward, &args, labels, ignore_class, EXP_PS)
 
 
 def softmax_crossentropy_backward(
@@ -137,7 +158,7 @@ def softmax_crossentropy_backward(
 ):
     cdef cnn_rows args = dense(p, target)
     args.y, args.weights, args.accumulate = f32(dx), f32(weights), accumulate
-    run_rows(table.softmax_crossentropy_backward, &args, STREAM_PS)
+    run_rows(kernels().softmax_crossentropy_backward, &args, STREAM_PS)
 
 
 def sparse_softmax_crossentropy_backward(
@@ -146,13 +167,13 @@ def sparse_softmax_crossentropy_backward(
 ):
     cdef cnn_rows args = over(p)
     args.y, args.weights, args.accumulate = f32(dx), f32(weights), accumulate
-    run_sparse(table.softmax_crossentropy_backward, &args, labels, ignore_class, STREAM_PS)
+    run_sparse(kernels().softmax_crossentropy_backward, &args, labels, ignore_class, STREAM_PS)
 
 
 def categorical_crossentropy_forward(cnp.ndarray loss, cnp.ndarray p, cnp.ndarray target):
     cdef cnn_rows args = dense(p, target)
     args.value = f32(loss)
-    run_rows(table.categorical_crossentropy_forward, &args, EXP_PS)
+    run_rows(kernels().categorical_crossentropy_forward, &args, EXP_PS)
 
 
 def sparse_categorical_crossentropy_forward(
@@ -161,7 +182,7 @@ def sparse_categorical_crossentropy_forward(
     cdef cnn_rows args = over(p)
     args.value = f32(loss)
     run_sparse(
-        table.sparse_categorical_crossentropy_forward, &args, labels, ignore_class, STREAM_PS
+        kernels().sparse_categorical_crossentropy_forward, &args, labels, ignore_class, STREAM_PS
     )
 
 
@@ -170,7 +191,7 @@ def categorical_crossentropy_backward(
 ):
     cdef cnn_rows args = dense(p, target)
     args.y, args.weights, args.accumulate = f32(dp), f32(weights), accumulate
-    run_rows(table.categorical_crossentropy_backward, &args, STREAM_PS)
+    run_rows(kernels().categorical_crossentropy_backward, &args, STREAM_PS)
 
 
 def sparse_categorical_crossentropy_backward(
@@ -179,7 +200,7 @@ def sparse_categorical_crossentropy_backward(
 ):
     cdef cnn_rows args = over(p)
     args.y, args.weights, args.accumulate = f32(dp), f32(weights), accumulate
-    run_sparse(table.categorical_crossentropy_backward, &args, labels, ignore_class, STREAM_PS)
+    run_sparse(kernels().categorical_crossentropy_backward, &args, labels, ignore_class, STREAM_PS)
 
 
 def map_targets(cnp.ndarray y, cnp.ndarray target, *, scale, shift, only_binary):
@@ -189,17 +210,17 @@ def map_targets(cnp.ndarray y, cnp.ndarray target, *, scale, shift, only_binary)
         y=f32(y), target=f32(target), n=target.size, scale=scale, shift=shift
     )
     if only_binary:
-        run(table.targets_are_binary, &question, 1, 0)
+        run(kernels().targets_are_binary, &question, 1, 0)
     if not binary:
         args.scale, args.shift = 1, 0
-    run(table.map_targets, &args, tiles_of(args.n, CNN_MAP_TILE), args.n * 0.2)
+    run(kernels().map_targets, &args, tiles_of(args.n, CNN_MAP_TILE), args.n * 0.2)
 
 
 def label_mask(cnp.ndarray y, cnp.ndarray labels, cnp.ndarray mask, *, ignore_class):
     cdef cnn_label_mask args = cnn_label_mask(
         y=u8(y), labels=i32(labels), mask=u8(mask), rows=dim(y, 0), ignore_class=ignore_class
     )
-    run(table.label_mask, &args, 1, 0)
+    run(kernels().label_mask, &args, 1, 0)
 
 
 cdef cnn_reduction reduction_code(name) except *:
@@ -226,4 +247,4 @@ def loss_weights(
         weight_rows=rows_each(rows, weights), mask_rows=rows_each(rows, mask),
         scale=scale, reduction=reduction_code(reduction),
     )
-    run(table.loss_weights, &args, 1, 0)
+    run(kernels().loss_weights, &args, 1, 0)

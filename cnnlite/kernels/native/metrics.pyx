@@ -2,8 +2,22 @@
 
 cimport numpy as cnp
 
-from cnnlite.kernels.native.dispatch cimport dim, f32, f64, i32, run, table
+from cnnlite.kernels.native.dispatch cimport cnn_kernel, dim, f32, f64, i32, run, table
 from cnnlite.kernels.native.rows cimport EXP_PS, STREAM_PS, cnn_rows, over, run_rows
+
+cdef extern from "cnn.h":
+    ctypedef struct metrics_kernels "const struct cnn_table":
+        cnn_kernel *sparse_categorical_accuracy
+        cnn_kernel *categorical_accuracy
+        cnn_kernel *binary_accuracy
+        cnn_kernel *weighted_mean
+        cnn_kernel *mean_update
+        cnn_kernel *top_k_accuracy
+        cnn_kernel *accuracy
+        cnn_kernel *threshold_update
+        cnn_kernel *class_update
+        cnn_kernel *confusion_update
+        cnn_kernel *regression_update
 
 cnp.import_array()
 
@@ -37,22 +51,26 @@ cdef extern from "counts.h":
         int clip
 
 
+cdef inline metrics_kernels *kernels() noexcept:
+    return <metrics_kernels *>table
+
+
 def sparse_categorical_accuracy(cnp.ndarray matches, cnp.ndarray p, cnp.ndarray labels):
     cdef cnn_rows args = over(p)
     args.value, args.labels = f32(matches), i32(labels)
-    run_rows(table.sparse_categorical_accuracy, &args, STREAM_PS)
+    run_rows(kernels().sparse_categorical_accuracy, &args, STREAM_PS)
 
 
 def categorical_accuracy(cnp.ndarray matches, cnp.ndarray p, cnp.ndarray target):
     cdef cnn_rows args = over(p)
     args.value, args.target = f32(matches), f32(target)
-    run_rows(table.categorical_accuracy, &args, STREAM_PS)
+    run_rows(kernels().categorical_accuracy, &args, STREAM_PS)
 
 
 def binary_accuracy(cnp.ndarray matches, cnp.ndarray p, cnp.ndarray target, *, threshold):
     cdef cnn_rows args = over(p)
     args.value, args.target, args.threshold = f32(matches), f32(target), threshold
-    run_rows(table.binary_accuracy, &args, STREAM_PS)
+    run_rows(kernels().binary_accuracy, &args, STREAM_PS)
 
 
 def weighted_mean(cnp.ndarray y, cnp.ndarray values, cnp.ndarray weights):
@@ -60,7 +78,7 @@ def weighted_mean(cnp.ndarray y, cnp.ndarray values, cnp.ndarray weights):
         y=f32(y), state=NULL, values=f32(values), weights=f32(weights), rows=values.size,
         count_rows=False, scale=1,
     )
-    run(table.weighted_mean, &args, 1, 0)
+    run(kernels().weighted_mean, &args, 1, 0)
 
 
 def mean_update(
@@ -70,7 +88,7 @@ def mean_update(
         y=NULL, state=f64(state), values=f32(values), weights=f32(weights), rows=values.size,
         count_rows=count_rows, scale=scale,
     )
-    run(table.mean_update, &args, 1, 0)
+    run(kernels().mean_update, &args, 1, 0)
 
 
 def sparse_top_k_categorical_accuracy(
@@ -78,19 +96,19 @@ def sparse_top_k_categorical_accuracy(
 ):
     cdef cnn_rows args = over(p)
     args.value, args.labels, args.top_k = f32(matches), i32(labels), k
-    run_rows(table.top_k_accuracy, &args, EXP_PS)
+    run_rows(kernels().top_k_accuracy, &args, EXP_PS)
 
 
 def top_k_categorical_accuracy(cnp.ndarray matches, cnp.ndarray p, cnp.ndarray target, *, k):
     cdef cnn_rows args = over(p)
     args.value, args.target, args.top_k = f32(matches), f32(target), k
-    run_rows(table.top_k_accuracy, &args, EXP_PS)
+    run_rows(kernels().top_k_accuracy, &args, EXP_PS)
 
 
 def accuracy(cnp.ndarray matches, cnp.ndarray p, cnp.ndarray target):
     cdef cnn_rows args = over(p)
     args.value, args.target = f32(matches), f32(target)
-    run_rows(table.accuracy, &args, EXP_PS)
+    run_rows(kernels().accuracy, &args, EXP_PS)
 
 
 cdef cnn_counts counts(
@@ -113,7 +131,7 @@ def threshold_update(
     args.top_k = 0 if top_k is None else top_k
     args.class_id = -1 if class_id is None else class_id
     args.per_label, args.clip = per_label, clip
-    run(table.threshold_update, &args, 1, 0)
+    run(kernels().threshold_update, &args, 1, 0)
 
 
 def class_update(
@@ -122,7 +140,7 @@ def class_update(
     cdef cnn_counts args = counts(state, p, target, weights)
     args.by_maximum = threshold is None
     args.threshold = 0 if threshold is None else threshold
-    run(table.class_update, &args, 1, 0)
+    run(kernels().class_update, &args, 1, 0)
 
 
 def confusion_update(
@@ -133,11 +151,11 @@ def confusion_update(
     if labels is not None:
         args.labels = i32(labels)
     args.threshold = threshold
-    run(table.confusion_update, &args, 1, 0)
+    run(kernels().confusion_update, &args, 1, 0)
 
 
 def regression_update(
     cnp.ndarray state, cnp.ndarray p, cnp.ndarray target, cnp.ndarray weights
 ):
     cdef cnn_counts args = counts(state, p, target, weights)
-    run(table.regression_update, &args, 1, 0)
+    run(kernels().regression_update, &args, 1, 0)

@@ -4,16 +4,21 @@ cimport numpy as cnp
 from libc.stdint cimport uint8_t
 
 from cnnlite.kernels.native.dispatch cimport (
-    Workspace,
-    borrow,
-    dim,
-    f32,
-    release,
-    run,
-    table,
-    tiles_of,
-    u8,
+    Workspace, borrow, cnn_kernel, dim, f32, release, run, table, tiles_of, u8,
 )
+
+cdef extern from "cnn.h":
+    ctypedef struct normalization_kernels "const struct cnn_table":
+        cnn_kernel *batchnorm_apply
+        cnn_kernel *batchnorm_moments
+        cnn_kernel *batchnorm_statistics
+        cnn_kernel *norm_gradients
+        cnn_kernel *batchnorm_sums
+        cnn_kernel *batchnorm_input_gradient
+        cnn_kernel *layernorm_forward
+        cnn_kernel *layernorm_backward
+        cnn_kernel *lrn_forward
+        cnn_kernel *lrn_backward
 
 cnp.import_array()
 
@@ -82,6 +87,11 @@ cdef extern from "normalization.h":
     ptrdiff_t cnn_norm_tiles(ptrdiff_t rows, ptrdiff_t C)
     ptrdiff_t CNN_NORM_SCRATCH(ptrdiff_t C)
 
+
+cdef inline normalization_kernels *kernels() noexcept:
+    return <normalization_kernels *>table
+
+
 # Nanoseconds per element on one core (Zen 5): what streams, and a power of LRN.
 cdef double STREAM_NS = 0.15
 cdef double POWER_NS = 1.5
@@ -116,7 +126,7 @@ cdef cnn_batchnorm batchnorm(cnp.ndarray x, mean, variance, gamma, beta, mask, e
 cdef int apply(cnn_batchnorm *args) except -1:
     cdef ptrdiff_t tiles = cnn_norm_tiles(args.rows, args.C)
     cdef double ns = args.rows * args.C * STREAM_NS
-    run(table.batchnorm_apply, args, tiles, ns, CNN_NORM_SCRATCH(args.C) * sizeof(float))
+    run(kernels().batchnorm_apply, args, tiles, ns, CNN_NORM_SCRATCH(args.C) * sizeof(float))
     return 0
 
 
@@ -128,8 +138,8 @@ def batchnorm_forward(
     cdef ptrdiff_t tiles = cnn_norm_tiles(args.rows, args.C)
     cdef Workspace workspace = borrow((tiles * 3 * args.C + 1) * sizeof(float))
     args.y, args.partial = f32(y), <float *>workspace.data
-    run(table.batchnorm_moments, &args, tiles, args.rows * args.C * STREAM_NS)
-    run(table.batchnorm_statistics, &args, tiles_of(args.C, CNN_NORM_COLUMNS), tiles * args.C)
+    run(kernels().batchnorm_moments, &args, tiles, args.rows * args.C * STREAM_NS)
+    run(kernels().batchnorm_statistics, &args, tiles_of(args.C, CNN_NORM_COLUMNS), tiles * args.C)
     release(workspace)
     apply(&args)
 
@@ -151,7 +161,7 @@ cdef int add_up(
     args.partial, args.variance, args.sums = partial, variance, sums
     args.dgamma, args.dbeta = f32(dgamma), f32(dbeta)
     args.tiles, args.C, args.epsilon, args.accumulate = tiles, C, epsilon, accumulate
-    run(table.norm_gradients, &args, tiles_of(C, CNN_NORM_COLUMNS), <double>tiles * C)
+    run(kernels().norm_gradients, &args, tiles_of(C, CNN_NORM_COLUMNS), <double>tiles * C)
     return 0
 
 
@@ -168,7 +178,7 @@ def batchnorm_backward(
     args.sums = args.partial + tiles * 2 * args.C
     args.fixed, args.accumulate = fixed, accumulate
     if dgamma is not None or dbeta is not None or not fixed:
-        run(table.batchnorm_sums, &args, tiles, ns)
+        run(kernels().batchnorm_sums, &args, tiles, ns)
         add_up(
             args.partial, args.variance, args.sums, dgamma, dbeta, tiles, args.C, epsilon,
             accumulate,
@@ -176,7 +186,7 @@ def batchnorm_backward(
     if dx is not None:
         args.y = f32(dx)
         run(
-            table.batchnorm_input_gradient, &args, tiles, ns,
+            kernels().batchnorm_input_gradient, &args, tiles, ns,
             CNN_NORM_SCRATCH(args.C) * sizeof(float),
         )
     release(workspace)
@@ -210,7 +220,7 @@ def layernorm_forward(
     args.rows, args.K, args.epsilon = dim(x, 0), dim(x, 1), epsilon
     args.rms_scaling, args.accumulate = rms_scaling, False
     cdef ptrdiff_t tiles = cnn_norm_tiles(args.rows, args.K)
-    run(table.layernorm_forward, &args, tiles, args.rows * args.K * STREAM_NS)
+    run(kernels().layernorm_forward, &args, tiles, args.rows * args.K * STREAM_NS)
 
 
 def layernorm_backward(
@@ -226,7 +236,7 @@ def layernorm_backward(
     cdef ptrdiff_t tiles = cnn_norm_tiles(args.rows, args.K)
     cdef Workspace workspace = borrow((tiles * 2 * args.K + 1) * sizeof(float))
     args.partial = <float *>workspace.data
-    run(table.layernorm_backward, &args, tiles, args.rows * args.K * 2 * STREAM_NS)
+    run(kernels().layernorm_backward, &args, tiles, args.rows * args.K * 2 * STREAM_NS)
     add_up(args.partial, NULL, NULL, dgamma, dbeta, tiles, args.K, 0, accumulate)
     release(workspace)
 
@@ -244,7 +254,7 @@ def lrn_forward(cnp.ndarray y, cnp.ndarray x, *, radius, k, alpha, beta):
     cdef size_t scratch = 2 * (args.C + 2 * args.radius + 16) * sizeof(float)
     args.y = f32(y)
     run(
-        table.lrn_forward, &args, cnn_norm_tiles(args.rows, args.C),
+        kernels().lrn_forward, &args, cnn_norm_tiles(args.rows, args.C),
         args.rows * args.C * POWER_NS, scratch,
     )
 
@@ -256,6 +266,6 @@ def lrn_backward(
     cdef size_t scratch = 2 * (args.C + 2 * args.radius + 16) * sizeof(float)
     args.y, args.dy, args.accumulate = f32(dx), f32(dy), accumulate
     run(
-        table.lrn_backward, &args, cnn_norm_tiles(args.rows, args.C),
+        kernels().lrn_backward, &args, cnn_norm_tiles(args.rows, args.C),
         args.rows * args.C * 2 * POWER_NS, scratch,
     )

@@ -4,14 +4,7 @@ cimport numpy as cnp
 from libc.math cimport INFINITY, NAN, isfinite, sqrt
 
 from cnnlite.kernels.native.dispatch cimport (
-    Workspace,
-    borrow,
-    f64,
-    i64,
-    release,
-    run,
-    table,
-    tiles_of,
+    Workspace, borrow, cnn_kernel, f64, i64, release, run, table, tiles_of,
 )
 from cnnlite.kernels.native.parameters cimport (
     CNN_PARAMETER_TILE,
@@ -45,7 +38,17 @@ cdef extern from "cnn.h":
     )
     double cnn_clip_scale(double norm, double clip_norm)
 
+    ctypedef struct optimizers_kernels "const struct cnn_table":
+        cnn_kernel *update
+        cnn_kernel *penalty_forward
+        cnn_kernel *average_update
+
 cnp.import_array()
+
+
+cdef inline optimizers_kernels *kernels() noexcept:
+    return <optimizers_kernels *>table
+
 
 # Of csrc's rules in their order: the name, and nanoseconds per element.  SGD's and Adam's
 # are measured on one Zen 4 core with AVX-512, in its caches; the others estimated by the
@@ -89,7 +92,7 @@ def update(
             k += 1
     # All parameters or none: Ctrl-C waits.
     run(
-        table.update, &a, c.tiles, nanoseconds * c.size,
+        kernels().update, &a, c.tiles, nanoseconds * c.size,
         0 if scales is None and clip_value is None else CNN_PARAMETER_TILE * sizeof(float), False,
     )
     release(workspace)
@@ -105,7 +108,7 @@ def clip_scales(cnp.ndarray scales, gradients, *, clip_norm, together=False):
     cdef ptrdiff_t n, tiles
     a.parameters, a.count, a.partial = c.parameters, c.count, partial
     a.l1, a.l2 = 0, 1  # so the penalty is the sum of squares
-    run(table.penalty_forward, &a, c.tiles, NS_NORM * c.size)
+    run(kernels().penalty_forward, &a, c.tiles, NS_NORM * c.size)
     norm = sqrt(cnn_sum(partial, c.tiles))
     for n in range(len(gradients)):
         if together:
@@ -128,5 +131,5 @@ def average_update(
     a.parameters, a.count = c.parameters, c.count
     a.momentum, a.rest, a.first = momentum, 1 - momentum, t == 1
     a.overwrite = overwrite_frequency is not None and t % overwrite_frequency == 0
-    run(table.average_update, &a, c.tiles, NS_AVERAGE * c.size, 0, False)
+    run(kernels().average_update, &a, c.tiles, NS_AVERAGE * c.size, 0, False)
     release(workspace)

@@ -3,15 +3,7 @@
 cimport numpy as cnp
 
 from cnnlite.kernels.native.dispatch cimport (
-    Workspace,
-    borrow,
-    dim,
-    f32,
-    f64,
-    release,
-    run,
-    table,
-    tiles_of,
+    Workspace, borrow, cnn_kernel, dim, f32, f64, release, run, table, tiles_of,
 )
 
 cdef extern from "cnn.h":
@@ -32,9 +24,21 @@ cdef extern from "cnn.h":
 
     ptrdiff_t cnn_projection_blocks(ptrdiff_t run, int run_is_reduced)
 
+    ctypedef struct parameters_kernels "const struct cnn_table":
+        cnn_kernel *penalty_forward
+        cnn_kernel *penalty_backward
+        cnn_kernel *orthogonal_penalty_forward
+        cnn_kernel *orthogonal_penalty_backward
+        cnn_kernel *project_norms
+
 import numpy as np
 
 cnp.import_array()
+
+
+cdef inline parameters_kernels *kernels() noexcept:
+    return <parameters_kernels *>table
+
 
 # Nanoseconds per element, estimated for one core of 3 GHz from the loops' instructions.
 cdef double NS_PENALTY = 0.15, NS_ORTHOGONAL = 5, NS_PROJECT = 0.5
@@ -73,7 +77,7 @@ def penalty_forward(cnp.ndarray total, arrays, *, l1, l2, scale=1.0, accumulate=
     cdef cnn_penalty a
     a.parameters, a.count, a.partial = c.parameters, c.count, <double *>sums.data
     a.l1, a.l2 = l1, l2
-    run(table.penalty_forward, &a, c.tiles, NS_PENALTY * c.size)
+    run(kernels().penalty_forward, &a, c.tiles, NS_PENALTY * c.size)
     f64(total)[0] = (f64(total)[0] if accumulate else 0) + scale * cnn_sum(a.partial, c.tiles)
     release(sums)
     release(workspace)
@@ -86,7 +90,8 @@ def penalty_backward(cnp.ndarray dw, cnp.ndarray w, *, l1, l2, scale=1.0, accumu
     a.parameters, a.count = &one, 1
     a.of_sign, a.of_w, a.accumulate = scale * l1, 2 * scale * l2, accumulate
     run(
-        table.penalty_backward, &a, tiles_of(one.size, CNN_PARAMETER_TILE), NS_PENALTY * one.size
+        kernels().penalty_backward, &a, tiles_of(one.size, CNN_PARAMETER_TILE),
+        NS_PENALTY * one.size,
     )
 
 
@@ -97,7 +102,7 @@ def orthogonal_penalty_forward(
     a.gram, a.n = f32(gram), dim(gram, 0)
     cdef Workspace sums = borrow(a.n * sizeof(double))
     a.partial = <double *>sums.data
-    run(table.orthogonal_penalty_forward, &a, a.n, NS_ORTHOGONAL * a.n * a.n)
+    run(kernels().orthogonal_penalty_forward, &a, a.n, NS_ORTHOGONAL * a.n * a.n)
     f64(total)[0] = (f64(total)[0] if accumulate else 0) + (
         scale * (cnn_sum(a.partial, a.n) / max(a.n * (a.n - 1), 1))
     )
@@ -108,7 +113,7 @@ def orthogonal_penalty_backward(cnp.ndarray factors, cnp.ndarray gram, *, scale=
     cdef cnn_orthogonal a
     a.gram, a.factors, a.n = f32(gram), f32(factors), dim(gram, 0)
     a.scale = 2 * scale / max(a.n * (a.n - 1), 1)
-    run(table.orthogonal_penalty_backward, &a, a.n, NS_ORTHOGONAL * a.n * a.n)
+    run(kernels().orthogonal_penalty_backward, &a, a.n, NS_ORTHOGONAL * a.n * a.n)
 
 
 def project_norms(cnp.ndarray w, *, axes, min_value, max_value, rate=1.0):
@@ -122,7 +127,7 @@ def project_norms(cnp.ndarray w, *, axes, min_value, max_value, rate=1.0):
     a.kept_count, a.reduced_count = cnp.PyArray_SIZE(kept), cnp.PyArray_SIZE(reduced)
     a.min_value, a.max_value, a.rate = min_value, max_value, rate
     run(
-        table.project_norms, &a, a.kept_count * cnn_projection_blocks(a.run, a.run_is_reduced),
+        kernels().project_norms, &a, a.kept_count * cnn_projection_blocks(a.run, a.run_is_reduced),
         NS_PROJECT * cnp.PyArray_SIZE(w),
     )
 

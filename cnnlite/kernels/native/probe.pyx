@@ -7,7 +7,7 @@ cimport numpy as cnp
 
 import numpy as np
 
-from cnnlite.kernels.native.dispatch cimport dim, f32, run, table
+from cnnlite.kernels.native.dispatch cimport cnn_kernel, dim, f32, run, table
 
 cdef extern from "cnn.h":
     struct cnn_probe_fma:
@@ -22,7 +22,16 @@ cdef extern from "cnn.h":
         float s
         ptrdiff_t n, block
 
+    ctypedef struct probe_kernels "const struct cnn_table":
+        cnn_kernel *probe_fma
+        cnn_kernel *probe_triad
+
 cnp.import_array()
+
+
+cdef inline probe_kernels *kernels() noexcept:
+    return <probe_kernels *>table
+
 
 cdef double ALL_THREADS = 1e6  # nanoseconds: long enough to be shared, too short to be cut
 
@@ -41,7 +50,7 @@ def fma(ptrdiff_t tiles, ptrdiff_t rounds):
     cdef cnp.ndarray sums = np.empty(tiles, np.float32)
     cdef cnp.ndarray flops = np.empty(tiles)
     a.sums, a.flops, a.rounds = f32(sums), <double *>cnp.PyArray_DATA(flops), rounds
-    run(table.probe_fma, &a, tiles, ALL_THREADS)
+    run(kernels().probe_fma, &a, tiles, ALL_THREADS)
     return float(flops.sum())
 
 
@@ -53,5 +62,5 @@ def triad(cnp.ndarray a, cnp.ndarray b, cnp.ndarray c, float s, ptrdiff_t block=
     cdef cnn_probe_triad t
     t.a, t.b, t.c, t.s = f32(a), f32(b), f32(c), s
     t.n, t.block = dim(a, 0), block
-    run(table.probe_triad, &t, (t.n + block - 1) // block, ALL_THREADS)
+    run(kernels().probe_triad, &t, (t.n + block - 1) // block, ALL_THREADS)
     return 12 * t.n

@@ -8,15 +8,27 @@ Levels with FMA round each product-sum once.
 cimport numpy as cnp
 
 from cnnlite.kernels.native.dispatch cimport (
-    CNN_LINEAR, Workspace, borrow, dim, f32, function_code, release, run, table,
+    CNN_LINEAR, Workspace, borrow, cnn_kernel, dim, f32, function_code, release, run, table,
 )
 
+cdef extern from "cnn.h":
+    ctypedef struct product_kernels "const struct cnn_table":
+        cnn_kernel *pack
+        cnn_kernel *sum_slices
+        cnn_kernel *matmul
+        cnn_kernel *batch_matmul
+
 cnp.import_array()
+
+
+cdef inline product_kernels *kernels() noexcept:
+    return <product_kernels *>table
+
 
 cdef int run_pack(cnn_pack *args) except -1:
     cdef ptrdiff_t blocks = args.groups * args.taps_h * args.taps_w
     args.len_blocks = clamp(1, args.len * args.n // 8192, args.len)
-    run(table.pack, args, blocks * args.len_blocks, 0.5 * blocks * args.len * args.n)
+    run(kernels().pack, args, blocks * args.len_blocks, 0.5 * blocks * args.len * args.n)
     return 0
 
 
@@ -26,7 +38,7 @@ cdef int sum_slices(
     cdef cnn_sum_slices args
     args.out, args.partial, args.size, args.accumulate = out, partial, size, accumulate
     args.slices, args.slice, args.block = slices, size, 2048
-    run(table.sum_slices, &args, ceil_div(size, args.block), 0.1 * size * slices)
+    run(kernels().sum_slices, &args, ceil_div(size, args.block), 0.1 * size * slices)
     return 0
 
 
@@ -117,7 +129,7 @@ cdef int cut_matmul(cnn_matmul *args, bint packed, bint sliceable) noexcept:
 
 
 cdef int run_matmul(cnn_matmul *args, double ns) except -1:
-    return run(table.matmul, args, args.slices * args.row_blocks * args.column_blocks, ns,
+    return run(kernels().matmul, args, args.slices * args.row_blocks * args.column_blocks, ns,
                cnn_matmul_scratch(args))
 
 
@@ -214,7 +226,7 @@ def batch_matmul(
         args.b_row = 1 if transpose_b else row_of_b
         args.b_column = row_of_b if transpose_b else 1
     cut_matmul(one, one.ldb == 0, False)
-    run(table.batch_matmul, &args, batch * args.heads,
+    run(kernels().batch_matmul, &args, batch * args.heads,
         2 * batch * args.heads * products / FLOPS_PER_NS,
         cnn_batch_matmul_scratch(&args, table.vector_floats))
 

@@ -15,6 +15,16 @@ from cnnlite.kernels.native.product cimport (
     FLOPS_PER_NS, ceil_div, clamp, cnn_pack, packed_width, run_pack,
 )
 
+cdef extern from "cnn.h":
+    ctypedef struct recurrent_kernels "const struct cnn_table":
+        cnn_kernel *recurrent_pack
+        cnn_kernel *lstm_forward
+        cnn_kernel *lstm_backward
+        cnn_kernel *gru_forward
+        cnn_kernel *gru_backward
+        cnn_kernel *simple_rnn_forward
+        cnn_kernel *simple_rnn_backward
+
 cnp.import_array()
 
 cdef extern from "recurrent.h":
@@ -67,6 +77,11 @@ cdef extern from "recurrent.h":
 
     ptrdiff_t cnn_recurrent_units(ptrdiff_t units, ptrdiff_t block)
     size_t cnn_recurrent_scratch(const cnn_recurrent *a, ptrdiff_t vector)
+
+
+cdef inline recurrent_kernels *kernels() noexcept:
+    return <recurrent_kernels *>table
+
 
 # Nanoseconds on one core to make a gate's activation, or its gradient, from its sum.
 cdef double GATE_NS = 0.8
@@ -133,7 +148,7 @@ cdef int pack_gates(
     args.packed, args.b = packed, b
     for part in range(of.parts):
         args.gates = of.part_gates[part]
-        run(table.recurrent_pack, &args, blocks, 0.5 * k * args.gates * of.U)
+        run(kernels().recurrent_pack, &args, blocks, 0.5 * k * args.gates * of.U)
         args.packed += blocks * k * args.gates * block_units(of)
         args.b += args.gates * of.U
     return 0
@@ -209,7 +224,7 @@ def lstm_forward(
     a.gates, a.states, a.cells, a.inner = f32(gates), f32(states), f32(cells), NULL
     a.y, a.h, a.c, a.z, a.h0, a.c0 = f32(y), f32(h), f32(c), f32(z), f32(h0), f32(c0)
     zero_without_steps(&a.of, y)
-    run_forward(table.lstm_forward, &a, recurrent_kernel, None)
+    run_forward(kernels().lstm_forward, &a, recurrent_kernel, None)
 
 
 def lstm_backward(
@@ -224,7 +239,7 @@ def lstm_backward(
     a.dz, a.dr, a.dh0, a.dc0 = f32(dz), NULL, f32(dh0), f32(dc0)
     a.dy, a.dh, a.dc = f32(dy), f32(dh), f32(dc)
     a.gates, a.states, a.cells, a.inner = f32(gates), NULL, f32(cells), NULL
-    run_backward(table.lstm_backward, &a, recurrent_kernel)
+    run_backward(kernels().lstm_backward, &a, recurrent_kernel)
 
 
 def gru_forward(
@@ -239,7 +254,7 @@ def gru_forward(
     a.gates, a.states, a.cells, a.inner = f32(gates), f32(states), NULL, f32(inner)
     a.y, a.h, a.c, a.z, a.h0, a.c0 = f32(y), f32(h), NULL, f32(z), f32(h0), NULL
     zero_without_steps(&a.of, y)
-    run_forward(table.gru_forward, &a, recurrent_kernel, recurrent_bias)
+    run_forward(kernels().gru_forward, &a, recurrent_kernel, recurrent_bias)
 
 
 def gru_backward(
@@ -254,7 +269,7 @@ def gru_backward(
     a.dz, a.dr, a.dh0, a.dc0 = f32(dz), f32(dr), f32(dh0), NULL
     a.dy, a.dh, a.dc = f32(dy), f32(dh), NULL
     a.gates, a.states, a.cells, a.inner = f32(gates), f32(states), NULL, f32(inner)
-    run_backward(table.gru_backward, &a, recurrent_kernel)
+    run_backward(kernels().gru_backward, &a, recurrent_kernel)
 
 
 def simple_rnn_forward(
@@ -267,7 +282,7 @@ def simple_rnn_forward(
     a.gates, a.states, a.cells, a.inner = f32(gates), f32(states), NULL, NULL
     a.y, a.h, a.c, a.z, a.h0, a.c0 = f32(y), f32(h), NULL, f32(z), f32(h0), NULL
     zero_without_steps(&a.of, y)
-    run_forward(table.simple_rnn_forward, &a, recurrent_kernel, None)
+    run_forward(kernels().simple_rnn_forward, &a, recurrent_kernel, None)
 
 
 def simple_rnn_backward(
@@ -280,7 +295,7 @@ def simple_rnn_backward(
     a.dz, a.dr, a.dh0, a.dc0 = f32(dz), NULL, f32(dh0), NULL
     a.dy, a.dh, a.dc = f32(dy), f32(dh), NULL
     a.gates, a.states, a.cells, a.inner = f32(gates), NULL, NULL, NULL
-    run_backward(table.simple_rnn_backward, &a, recurrent_kernel)
+    run_backward(kernels().simple_rnn_backward, &a, recurrent_kernel)
 
 
 cdef int zero_without_steps(const cnn_recurrent *of, cnp.ndarray y) except -1:

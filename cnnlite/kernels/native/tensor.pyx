@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from cnnlite.kernels.native.dispatch cimport (
-    Workspace, borrow, dim, f32, i32, release, run, table as kernels, tiles_of,
+    Workspace, borrow, cnn_kernel, dim, f32, i32, release, run, table as native, tiles_of,
 )
 
 cdef extern from "cnn.h":
@@ -89,7 +89,24 @@ cdef extern from "cnn.h":
     ptrdiff_t cnn_chunks(ptrdiff_t n)
     ptrdiff_t cnn_gather_rows(ptrdiff_t K)
 
+    ctypedef struct tensor_kernels "const struct cnn_table":
+        cnn_kernel *binary
+        cnn_kernel *where
+        cnn_kernel *logical
+        cnn_kernel *transpose
+        cnn_kernel *reduce
+        cnn_kernel *gather
+        cnn_kernel *scatter_add
+        cnn_kernel *cast
+        cnn_kernel *fill
+        cnn_kernel *differs
+
 cnp.import_array()
+
+
+cdef inline tensor_kernels *kernels() noexcept:
+    return <tensor_kernels *>native
+
 
 # Nanoseconds on one core (Zen 4) for an element that streams from the second-level cache,
 # and for one that is converted.
@@ -166,21 +183,21 @@ def binary(cnp.ndarray y, cnp.ndarray a, cnp.ndarray b, *, function):
     cdef cnn_broadcast args
     broadcast(&args, y, a, b)
     args.function = FUNCTIONS[function]
-    run(kernels.binary, &args, cnn_chunks(args.size), args.size * STREAM_NS)
+    run(kernels().binary, &args, cnn_chunks(args.size), args.size * STREAM_NS)
 
 
 def where(cnp.ndarray y, cnp.ndarray mask, cnp.ndarray x, *, value):
     cdef cnn_broadcast args
     broadcast(&args, y, x, mask)
     args.value = value
-    run(kernels.where, &args, cnn_chunks(args.size), args.size * STREAM_NS)
+    run(kernels().where, &args, cnn_chunks(args.size), args.size * STREAM_NS)
 
 
 def logical(cnp.ndarray y, cnp.ndarray a, cnp.ndarray b, *, function):
     cdef cnn_broadcast args
     broadcast(&args, y, a, b)
     args.function = {"and": CNN_AND, "or": CNN_OR}[function]
-    run(kernels.logical, &args, cnn_chunks(args.size), args.size * CONVERT_NS)
+    run(kernels().logical, &args, cnn_chunks(args.size), args.size * CONVERT_NS)
 
 
 # ---- other orders
@@ -207,7 +224,7 @@ def transpose(cnp.ndarray y, cnp.ndarray x, *, axes):
     finish(&args.walk)
     args.rows = args.walk.a_step[args.walk.axes - 1] == 1
     if args.rows:
-        run(kernels.transpose, &args, tiles_of(args.size, CNN_TENSOR_TILE), args.size * STREAM_NS)
+        run(kernels().transpose, &args, tiles_of(args.size, CNN_TENSOR_TILE), args.size * STREAM_NS)
     else:
         transpose_blocks(&args)
 
@@ -231,7 +248,7 @@ cdef int transpose_blocks(cnn_transpose *args) except -1:
             w.a_step[axis] *= CNN_TRANSPOSE_BLOCK
             w.b_step[axis] *= CNN_TRANSPOSE_BLOCK
         args.size *= w.extent[axis]
-    return run(kernels.transpose, args, tiles_of(args.size, args.blocks_per_tile), ns)
+    return run(kernels().transpose, args, tiles_of(args.size, args.blocks_per_tile), ns)
 
 
 # ---- sums and maxima
@@ -306,7 +323,7 @@ cdef int cut_reduce(cnn_reduce *args) noexcept:
 
 
 cdef int run_reduce(cnn_reduce *args) except -1:
-    return run(kernels.reduce, args, args.slices * args.groups * args.column_blocks,
+    return run(kernels().reduce, args, args.slices * args.groups * args.column_blocks,
                args.outputs * args.inner * (5 + args.count * STREAM_NS))
 
 
@@ -329,14 +346,14 @@ cdef int sum_partial(cnn_reduce *args) noexcept:
 
 def gather(cnp.ndarray y, cnp.ndarray table, cnp.ndarray ids):
     cdef cnn_gather args = gathered(y, table, ids)
-    run(kernels.gather, &args, tiles_of(args.count, cnn_gather_rows(args.K)), y.size * STREAM_NS)
+    run(kernels().gather, &args, tiles_of(args.count, cnn_gather_rows(args.K)), y.size * STREAM_NS)
 
 
 def scatter_add(cnp.ndarray dtable, cnp.ndarray dy, cnp.ndarray ids, *, accumulate=False):
     cdef cnn_gather args = gathered(dy, dtable, ids)
     args.accumulate = accumulate
     args.tiles = min(args.V, TILES)
-    run(kernels.scatter_add, &args, args.tiles, (dy.size + dtable.size) * 2 * STREAM_NS)
+    run(kernels().scatter_add, &args, args.tiles, (dy.size + dtable.size) * 2 * STREAM_NS)
 
 
 cdef cnn_gather gathered(cnp.ndarray rows, cnp.ndarray table, cnp.ndarray ids):
@@ -365,7 +382,7 @@ cdef cnn_convert converted(cnp.ndarray y, cnp.ndarray x):
 
 def cast(cnp.ndarray y, cnp.ndarray x):
     cdef cnn_convert args = converted(y, x)
-    run(kernels.cast, &args, cnn_chunks(args.size), args.size * CONVERT_NS)
+    run(kernels().cast, &args, cnn_chunks(args.size), args.size * CONVERT_NS)
 
 
 def fill(cnp.ndarray y, *, value):
@@ -373,10 +390,10 @@ def fill(cnp.ndarray y, *, value):
     element = y.dtype.type(value).tobytes() * 8
     memcpy(&args.pattern, <const char *>element, 8)
     args.size *= cnp.PyArray_ITEMSIZE(y)
-    run(kernels.fill, &args, tiles_of(args.size, 4 * CNN_TENSOR_TILE), args.size * STREAM_NS / 4)
+    run(kernels().fill, &args, tiles_of(args.size, 4 * CNN_TENSOR_TILE), args.size * STREAM_NS / 4)
 
 
 def differs(cnp.ndarray y, cnp.ndarray x, *, value):
     cdef cnn_convert args = converted(y, x)
     args.K, args.value = dim(x, 1), value
-    run(kernels.differs, &args, tiles_of(args.size, cnn_gather_rows(args.K)), x.size * STREAM_NS)
+    run(kernels().differs, &args, tiles_of(args.size, cnn_gather_rows(args.K)), x.size * STREAM_NS)
