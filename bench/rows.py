@@ -51,6 +51,8 @@ class Rows(Case):
             return labels
         if name == "weights":
             return rng.uniform(0.5, 2, self.rows) if self.weights else None
+        if name == "target" and self.operation == "binary_accuracy":
+            return rng.integers(0, 2, shape)
         if name == "target":  # not normalized: the formulas hold all the same
             return rng.uniform(0, 1, shape) * rng.integers(0, 2, shape)
         # Probabilities stay well inside the clip, which has tests of its own.

@@ -12,14 +12,24 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from cnnlite.shapes import is_int
 
-__all__ = ["CheckedArguments", "checks_arguments", "flag", "number", "seed", "text"]
+__all__ = [
+    "CheckedArguments",
+    "checks_arguments",
+    "flag",
+    "number",
+    "numbers",
+    "one_of",
+    "seed",
+    "text",
+    "whole",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -97,6 +107,53 @@ def number(
         bounds = ", and finite" if open_ends == "()" else ""
     kind: type[Exception] = ValueError if plain else TypeError
     raise kind(f"{where} must be a number{bounds}. Got {value!r}.")
+
+
+def numbers(
+    values: Any,
+    where: str,
+    least: float = -math.inf,
+    most: float = math.inf,
+    *,
+    open_ends: str = "",
+) -> list[float]:
+    """Return a list of such numbers as floats; raise on all else.
+
+    Examples
+    --------
+    >>> numbers([0, 0.5], "AUC: thresholds", 0, 1)
+    [0.0, 0.5]
+    """
+    if not isinstance(values, list | tuple | np.ndarray):
+        raise TypeError(f"{where} must be a list of numbers. Got {values!r}.")
+    return [number(value, where, least, most, open_ends=open_ends) for value in values]
+
+
+def whole(value: Any, where: str, least: int, most: int | None = None) -> int:
+    """Return a whole number in [least, most]; raise on all else.
+
+    Examples
+    --------
+    >>> whole(3, "AUC: num_thresholds", 2)
+    3
+    """
+    if not is_int(value) or value < least or (most is not None and value > most):
+        bounds = f"from {least} on" if most is None else f"in {least}..{most}"
+        raise ValueError(f"{where} must be a whole number {bounds}. Got {value!r}.")
+    return int(value)
+
+
+def one_of(value: Any, known: Sequence[str | None], where: str) -> Any:
+    """Return one of some strings and None; raise on all else.
+
+    Examples
+    --------
+    >>> one_of("sum", ("sum", "mean", None), "Huber: reduction")
+    'sum'
+    """
+    if not isinstance(value, str | None) or value not in known:
+        raise ValueError(f"{where} must be one of {', '.join(map(str, known))}. Got {value!r}.")
+    return value
 
 
 def _or_none(check: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:

@@ -390,7 +390,7 @@ def categorical_accuracy(matches, p, target):
 def binary_accuracy(matches, p, target, *, threshold):
     for r, (row, wanted) in enumerate(zip(p.tolist(), target.tolist(), strict=True)):
         hits = [
-            (v > threshold) == (t > threshold) and not math.isnan(v)
+            t == (1.0 if v > threshold else 0.0) and not math.isnan(v)
             for v, t in zip(row, wanted, strict=True)
         ]
         matches[r] = sum(hits) / len(hits)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite import ops
+from cnnlite import arguments, ops
+from cnnlite.arguments import CheckedArguments
 from cnnlite.errors import DtypeError, ShapeError
 from cnnlite.layers.context import Context
 from cnnlite.ops.core import Tensor
@@ -15,7 +16,7 @@ from cnnlite.ops.core import Tensor
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
 
-class Loss:
+class Loss(CheckedArguments):
     """A loss with its derivative beside it.
 
     A subclass defines ``call(y_true, y_pred, *, ctx)``, which computes one value
@@ -57,12 +58,7 @@ class Loss:
         dtype: str | None = None,
     ) -> None:
         self.name = name or snake_name(type(self))
-        if reduction not in REDUCTIONS:
-            raise ValueError(
-                f"{self.name}: no such reduction. Got {reduction!r}. "
-                f"Choose one of {', '.join(map(str, REDUCTIONS))}."
-            )
-        self.reduction = reduction
+        self.reduction = arguments.one_of(reduction, REDUCTIONS, f"{self.name}: reduction")
         self.dtype = checked_dtype(dtype, self.name)
 
     def call(self, y_true: Tensor, y_pred: Tensor, *, ctx: Context) -> Tensor:
@@ -105,12 +101,19 @@ class Loss:
 
     def values(self, y_true: Any, y_pred: Any) -> tuple[np.ndarray, Any]:
         """Return the loss of each row, and the mask of those that count or None."""
-        y_pred = floats(y_pred, self.dtype)
+        y_pred, y_true = as_floats(y_pred, self.dtype, self.name), np.asarray(y_true)
         if y_pred.ndim == 0:
             raise ShapeError(f"{self.name}: predictions must be an array. Got a number.")
+        if y_pred.ndim == 1 and y_true.ndim == 2 and y_true.shape[1] == 1:
+            y_pred = y_pred[:, None]  # rows of one value, as the targets are
         alone = y_pred.ndim == 1  # one row
         if alone:
-            y_pred, y_true = y_pred[None], np.asarray(y_true)[None]
+            y_pred, y_true = y_pred[None], y_true[None]
+        elif y_true.ndim and len(y_true) != len(y_pred):
+            raise ShapeError(
+                f"{self.name}: targets and predictions differ in samples. "
+                f"Got {y_true.shape} and {y_pred.shape}."
+            )
         y_true = self.prepare(y_true, y_pred.shape, y_pred.dtype)
         found = np.asarray(self.call(y_true, y_pred, ctx=Context()))
         mask = self.compute_mask(y_true, None, y_pred.dtype)
@@ -132,37 +135,35 @@ class Loss:
             raise TypeError(f"{where}: targets must be numbers. Got dtype {y.dtype}.")
         if self.sparse:
             return self._prepare_labels(y, tuple(shape), where)
+        given = y.shape
         if y.ndim == len(shape) - 1 and shape[-1] == 1:
             y = y[..., None]
+        elif y.ndim == len(shape) + 1 and y.shape[-1] == 1:
+            y = y[..., 0]
         if y.ndim != len(shape) or tuple(y.shape[1:]) != tuple(shape[1:]):
             hint = ""
             if y.ndim == len(shape) - 1 and "categorical" in where:
                 hint = ' Targets that are class numbers need "sparse_categorical_crossentropy".'
             raise ShapeError(
                 f"{where}: targets do not fit the predictions. "
-                f"Got targets {y.shape}, predictions {tuple(shape)}.{hint}"
+                f"Got {given} and {tuple(shape)}.{hint}"
             )
         return np.ascontiguousarray(y, dtype=dtype)
 
     def _prepare_labels(self, y: np.ndarray, shape: tuple, where: str) -> np.ndarray:
-        axis = self.axis % len(shape)
+        axis, given = self.axis % len(shape), y.shape
+        if y.ndim == len(shape) + 1 and y.shape[-1] == 1:
+            y = y[..., 0]
         if y.ndim == len(shape) and y.shape[axis] == 1:
             y = y.squeeze(axis)
         wanted = shape[:axis] + shape[axis + 1 :]
         if y.ndim != len(shape) - 1 or tuple(y.shape[1:]) != wanted[1:]:
             raise ShapeError(
                 f"{where}: targets must be one class number per row of the predictions. "
-                f"Got targets {y.shape}, predictions {shape}."
+                f"Got {given} and {shape}."
                 + (' One-hot targets need "categorical_crossentropy".' * (y.ndim == len(shape)))
             )
-        ignored = getattr(self, "ignore_class", None)
-        counted = y if ignored is None else y[y != ignored]
-        classes = shape[axis]
-        if counted.size and not (counted.min() >= 0 and counted.max() < classes):
-            raise ValueError(
-                f"{where}: class numbers must lie in 0..{classes - 1}, as the predictions have "
-                f"{classes} classes. Got {counted.min()}..{counted.max()}."
-            )
+        check_classes(y, shape[axis], where, getattr(self, "ignore_class", None))
         if y.dtype.kind == "f" and not np.array_equal(y, np.floor(y)):
             raise ValueError(f"{where}: class numbers must be whole. Got fractions.")
         return np.ascontiguousarray(y, dtype=np.int32)
@@ -175,6 +176,24 @@ class Loss:
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """Return a new loss from what :meth:`get_config` gave."""
         return cls(**config)
+
+
+def check_classes(labels: np.ndarray, classes: int, where: str, ignored: int | None = None) -> None:
+    """Raise unless each class number is one of the predictions' classes, or is ignored."""
+    counted = labels if ignored is None else labels[labels != ignored]
+    if counted.size and not (counted.min() >= 0 and counted.max() < classes):
+        raise ValueError(
+            f"{where}: class numbers must lie in 0..{classes - 1}, as the predictions have "
+            f"{classes} classes. Got {counted.min()}..{counted.max()}."
+        )
+
+
+def as_floats(values: Any, dtype: Any, where: str) -> np.ndarray:
+    """Return predictions as floats, or raise where they are no numbers."""
+    kind = np.asarray(values).dtype
+    if kind.kind not in "fiub":
+        raise TypeError(f"{where}: predictions must be numbers. Got dtype {kind}.")
+    return floats(values, dtype)
 
 
 def floats(values: Any, dtype: Any = None) -> np.ndarray:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnlite import ops
+from cnnlite import arguments, ops
 from cnnlite.layers.context import Context
 from cnnlite.losses.base import Loss
 from cnnlite.losses.elementwise import MEAN
 from cnnlite.losses.rows import checked_axis, row_last, rows_back
 from cnnlite.ops.core import Tensor
-from cnnlite.ops.losses import checked_number
 from cnnlite.shapes import is_int
 
 
@@ -28,11 +27,8 @@ class _Smoothed(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.from_logits = bool(from_logits)
-        self.label_smoothing = checked_number(label_smoothing, f"{self.name}: label_smoothing")
-        if not 0 <= self.label_smoothing <= 1:
-            raise ValueError(
-                f"{self.name}: label_smoothing must lie in 0..1. Got {label_smoothing!r}."
-            )
+        where = f"{self.name}: label_smoothing"
+        self.label_smoothing = arguments.number(label_smoothing, where, 0, 1)
         self.axis = checked_axis(axis, self.name)
 
     def smoothed(self, y_true: Tensor, classes: int) -> Tensor:
@@ -87,7 +83,7 @@ class BinaryCrossentropy(_Smoothed):
         return "sigmoid_crossentropy" if self.from_logits else "binary_crossentropy"
 
     def call(self, y_true: Tensor, y_pred: Tensor, *, ctx: Context) -> Tensor:
-        y_true, y_pred = (row_last(a, self.axis) for a in (y_true, y_pred))
+        y_true, y_pred = (row_last(a, self.axis, self.name) for a in (y_true, y_pred))
         y_true = self.smoothed(y_true, 2)
         ctx.save(y_pred, y_true)
         return ops.elementwise_loss_forward(y_pred, y_true, self._function)
@@ -131,7 +127,7 @@ class CategoricalCrossentropy(_Smoothed):
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
 
     def call(self, y_true: Tensor, y_pred: Tensor, *, ctx: Context) -> Tensor:
-        y_true, y_pred = (row_last(a, self.axis) for a in (y_true, y_pred))
+        y_true, y_pred = (row_last(a, self.axis, self.name) for a in (y_true, y_pred))
         y_true = self.smoothed(y_true, y_pred.shape[-1])
         if self.from_logits:
             values, p = ops.softmax_crossentropy_forward(y_pred, y_true)
@@ -189,11 +185,14 @@ class SparseCategoricalCrossentropy(Loss):
             raise TypeError(
                 f"{self.name}: ignore_class must be a class number. Got {ignore_class!r}."
             )
+        if ignore_class is not None:  # labels are int32
+            where = f"{self.name}: ignore_class"
+            ignore_class = arguments.whole(ignore_class, where, -(2**31), 2**31 - 1)
         self.ignore_class = ignore_class
         self.axis = checked_axis(axis, self.name)
 
     def call(self, y_true: Tensor, y_pred: Tensor, *, ctx: Context) -> Tensor:
-        y_pred, ignored = row_last(y_pred, self.axis), self.ignore_class
+        y_pred, ignored = row_last(y_pred, self.axis, self.name), self.ignore_class
         if self.from_logits:
             values, p = ops.sparse_softmax_crossentropy_forward(
                 y_pred, y_true, ignore_class=ignored

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnlite import ops
+from cnnlite import arguments, ops
 from cnnlite.layers.context import Context
 from cnnlite.losses.base import Loss
 from cnnlite.ops.core import Tensor
-from cnnlite.ops.losses import checked_number
 
 MEAN = "sum_over_batch_size"
 
@@ -141,7 +140,7 @@ class Huber(ElementwiseLoss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        self.delta = checked_number(delta, f"{self.name}: delta")
+        self.delta = arguments.number(delta, f"{self.name}: delta", 0, open_ends="[)")
 
     def get_config(self) -> dict[str, Any]:
         return {"delta": self.delta, **super().get_config()}

@@ -63,7 +63,7 @@ class _RowLoss(Loss):
     function = ""
 
     def call(self, y_true: Tensor, y_pred: Tensor, *, ctx: Context) -> Tensor:
-        y_true, y_pred = (row_last(a, self.axis) for a in (y_true, y_pred))
+        y_true, y_pred = (row_last(a, self.axis, self.name) for a in (y_true, y_pred))
         ctx.save(y_pred, y_true)
         return ops.row_loss_forward(y_pred, y_true, self.function)
 

@@ -17,9 +17,9 @@ def checked_axis(axis: Any, where: str) -> int:
     return int(axis)
 
 
-def row_last(x: Tensor, axis: int) -> Tensor:
+def row_last(x: Tensor, axis: int, where: str) -> Tensor:
     """Return ``x`` with the axis moved to the end, the others in their order."""
-    axis, last = _places(x, axis)
+    axis, last = _places(x, axis, where)
     if axis == last:
         return x
     return ops.transpose(x, [*(d for d in range(last + 1) if d != axis), axis])
@@ -33,11 +33,11 @@ def rows_back(dx: Tensor, axis: int) -> Tensor:
     return ops.transpose(dx, [*range(axis), last, *range(axis, last)])
 
 
-def _places(x: Tensor, axis: int) -> tuple[int, int]:
+def _places(x: Tensor, axis: int, where: str = "axis") -> tuple[int, int]:
     ndim = len(x.shape)
     if not -ndim <= axis < ndim or axis % ndim == 0:
         raise ShapeError(
-            f"axis must be one of the axes 1..{ndim - 1} of the predictions. "
+            f"{where}: axis must be one of the axes 1..{ndim - 1} of the predictions. "
             f"Got {axis} for shape {tuple(x.shape)}."
         )
     return axis % ndim, ndim - 1

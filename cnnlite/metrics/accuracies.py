@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite import ops
+from cnnlite import arguments, ops
 from cnnlite.metrics.base import Metric
 from cnnlite.ops.core import Tensor
-from cnnlite.ops.losses import checked_number
-from cnnlite.ops.metrics import checked_count
 
 
 class Accuracy(Metric):
@@ -37,7 +35,7 @@ class Accuracy(Metric):
 
 
 class BinaryAccuracy(Metric):
-    """Share of predictions on the target's side of the threshold.
+    """Share of predictions over the threshold where the target is 1, not over it where it is 0.
 
     Parameters
     ----------
@@ -57,7 +55,7 @@ class BinaryAccuracy(Metric):
         self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
     ) -> None:
         super().__init__(dtype, name)
-        self.threshold = checked_number(threshold, f"{self.name}: threshold")
+        self.threshold = arguments.number(threshold, f"{self.name}: threshold", open_ends="()")
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return ops.binary_accuracy(y_pred, y_true, self.threshold)
@@ -129,7 +127,7 @@ class TopKCategoricalAccuracy(Metric):
         self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None
     ) -> None:
         super().__init__(dtype, name)
-        self.k = checked_count(k, f"{self.name}: k")
+        self.k = arguments.whole(k, f"{self.name}: k", 1)
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return ops.top_k_categorical_accuracy(y_pred, y_true, self.k)
@@ -166,7 +164,7 @@ class SparseTopKCategoricalAccuracy(Metric):
         from_sorted_ids: bool = False,
     ) -> None:
         super().__init__(dtype, name)
-        self.k = checked_count(k, f"{self.name}: k")
+        self.k = arguments.whole(k, f"{self.name}: k", 1)
         self.from_sorted_ids = self.dynamic = bool(from_sorted_ids)
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

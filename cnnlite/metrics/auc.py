@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite import ops
+from cnnlite import arguments, ops
 from cnnlite.errors import ShapeError
+from cnnlite.metrics.base import MOST_VALUES
 from cnnlite.metrics.thresholds import EPSILON, ThresholdMetric, ratio
 from cnnlite.ops.core import Tensor
-from cnnlite.ops.losses import checked_number
-from cnnlite.shapes import is_int
 
 CURVES = ("ROC", "PR")
 METHODS = ("interpolation", "minoring", "majoring")
@@ -62,30 +61,32 @@ class AUC(ThresholdMetric):
         from_logits: bool = False,
     ) -> None:
         where = name or "auc"
-        self.curve = _choice(curve, CURVES, str.upper, f"{where}: curve")
-        self.summation_method = _choice(
-            summation_method, METHODS, str.lower, f"{where}: summation_method"
-        )
-        self.multi_label, self.num_labels = bool(multi_label), num_labels
+        curve = curve.upper() if isinstance(curve, str) else curve
+        self.curve = arguments.one_of(curve, CURVES, f"{where}: curve")
+        method = summation_method
+        method = method.lower() if isinstance(method, str) else method
+        self.summation_method = arguments.one_of(method, METHODS, f"{where}: summation_method")
+        self.multi_label = bool(multi_label)
         self.from_logits = bool(from_logits)
         self.thresholds = None
         if thresholds is not None:
-            self.thresholds = sorted(checked_number(t, f"{where}: thresholds") for t in thresholds)
+            self.thresholds = sorted(arguments.numbers(thresholds, f"{where}: thresholds", 0, 1))
             inner = np.array(self.thresholds)
         else:
-            if not is_int(num_thresholds) or num_thresholds < 2:
-                raise ValueError(
-                    f"{where}: num_thresholds must be a whole number over 1. "
-                    f"Got {num_thresholds!r}."
-                )
-            inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1)
-        if num_labels is not None and not multi_label:
-            raise ValueError(f"{where}: num_labels needs multi_label=True. Got {num_labels!r}.")
-        self.label_weights = (
-            None
-            if label_weights is None
-            else [checked_number(w, f"{where}: label_weights") for w in label_weights]
-        )
+            most = MOST_VALUES // 2
+            count = arguments.whole(num_thresholds, f"{where}: num_thresholds", 2, most)
+            inner = np.arange(1, count - 1) / (count - 1)
+        if num_labels is not None:
+            if not self.multi_label:
+                raise ValueError(f"{where}: num_labels needs multi_label=True. Got {num_labels!r}.")
+            most = MOST_VALUES // (2 * (len(inner) + 3))
+            num_labels = arguments.whole(num_labels, f"{where}: num_labels", 1, most)
+        self.num_labels = num_labels
+        self.label_weights = None
+        if label_weights is not None:
+            self.label_weights = arguments.numbers(
+                label_weights, f"{where}: label_weights", 0, open_ends="[)"
+            )
         ends = [-EPSILON], [1 + EPSILON]
         super().__init__(np.concatenate([ends[0], inner, ends[1]]), name, dtype)
         # Labels that weigh differently are counted apart too.
@@ -180,10 +181,3 @@ def _interpolated(hits: np.ndarray, predicted: np.ndarray, wanted: np.ndarray) -
     grown = np.where(both, ratio(predicted[:-1], predicted[1:]), 1.0)
     steps = slope * (hits[:-1] - hits[1:] + start * np.log(grown))
     return ratio(steps, wanted[1:]).sum(axis=0)
-
-
-def _choice(value: Any, known: tuple[str, ...], written: Any, where: str) -> str:
-    found = written(value) if isinstance(value, str) else value
-    if found not in known:
-        raise ValueError(f"{where} must be one of {', '.join(known)}. Got {value!r}.")
-    return found

@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 
 from cnnlite import ops
+from cnnlite.arguments import CheckedArguments
 from cnnlite.errors import ShapeError
-from cnnlite.losses.base import checked_dtype, fitted_weights, floats, snake_name
+from cnnlite.losses.base import as_floats, checked_dtype, fitted_weights, floats, snake_name
 from cnnlite.metrics.variables import HasVariables
 from cnnlite.ops.core import Tensor
 
+# Of one state, 400 MB: a larger one comes from a wrong argument, say a size as a class number.
+MOST_VALUES = 50_000_000
 
-class Metric(HasVariables):
+
+class Metric(HasVariables, CheckedArguments):
     """A running figure over the batches of an epoch; the base: a mean of one value per row.
 
     A subclass is written in one of two ways.  With operations: ``values(y_true, y_pred)``,
@@ -104,8 +108,10 @@ class Metric(HasVariables):
         >>> metric.result()
         0.5
         """
-        y_pred = floats(y_pred, self.dtype)
-        y_true = self.prepare(y_true, y_pred)
+        y_pred, y_true = as_floats(y_pred, self.dtype, self.name), np.asarray(y_true)
+        if y_pred.ndim == 1 and y_true.ndim == 2 and y_true.shape[1] == 1:
+            y_pred = y_pred[:, None]  # rows of one value, as the targets are
+        y_true = self.prepare(y_true, y_pred.shape, y_pred.dtype)
         weights = sample_weight
         if self.elementwise and (y_pred.ndim == 1 or np.ndim(weights) == y_pred.ndim > 1):
             y_pred, y_true = y_pred[..., None], y_true[..., None]  # a row each
@@ -117,15 +123,23 @@ class Metric(HasVariables):
         weights = fitted_weights(weights, shape, y_pred.dtype, self.name)
         self.record(y_true, y_pred, spread_weights(weights, shape))
 
-    def prepare(self, y_true: Any, y_pred: np.ndarray) -> np.ndarray:
-        """Return targets as the metric takes them; an axis of length 1 is added or dropped."""
+    def prepare(self, y_true: Any, y_pred_shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """Return targets as the metric takes them, for predictions of this shape.
+
+        An axis of length 1 is added or dropped.
+
+        Raises
+        ------
+        ShapeError, TypeError, ValueError
+            If they do not fit, or what should be class numbers are none.
+        """
         y = np.asarray(y_true)
         if y.dtype.kind not in "fiub":
             raise TypeError(f"{self.name}: targets must be numbers. Got dtype {y.dtype}.")
         sparse = self.sparse
         if sparse is None:
-            sparse = y.shape != y_pred.shape
-        shape = y_pred.shape[:-1] if sparse else y_pred.shape
+            sparse = y.shape != y_pred_shape
+        shape = y_pred_shape[:-1] if sparse else y_pred_shape
         fitted = y
         if y.ndim == len(shape) + 1 and y.shape[-1] == 1:
             fitted = y[..., 0]
@@ -134,9 +148,23 @@ class Metric(HasVariables):
         if fitted.shape != shape:
             raise ShapeError(
                 f"{self.name}: targets do not fit the predictions. "
-                f"Got targets {y.shape}, predictions {y_pred.shape}. Make the targets {shape}."
+                f"Got {y.shape} and {y_pred_shape}. Make the targets {shape}."
             )
-        return np.ascontiguousarray(fitted, dtype=np.int32 if sparse else y_pred.dtype)
+        if sparse:
+            self.check_labels(fitted, y_pred_shape[-1])
+        return np.ascontiguousarray(fitted, dtype=np.int32 if sparse else dtype)
+
+    def check_labels(self, labels: np.ndarray, classes: int) -> None:
+        """Raise unless targets are class numbers; one that the predictions lack is a miss."""
+        if labels.size == 0:
+            return
+        if labels.dtype.kind == "f" and not np.array_equal(labels, np.floor(labels)):
+            raise ValueError(f"{self.name}: class numbers must be whole. Got fractions or NaN.")
+        limits = np.iinfo(np.int32)
+        if not (limits.min <= labels.min() and labels.max() <= limits.max):
+            raise ValueError(
+                f"{self.name}: class numbers must fit 32 bits. Got {labels.min()}..{labels.max()}."
+            )
 
     def result(self) -> Any:
         """Return the figure so far; 0 before the first value."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from cnnlite import ops
+from cnnlite import arguments, ops
 from cnnlite.errors import ShapeError
-from cnnlite.losses.base import floats
-from cnnlite.metrics.base import Metric
+from cnnlite.losses.base import as_floats, check_classes
+from cnnlite.metrics.base import MOST_VALUES, Metric
 from cnnlite.ops.core import Tensor
-from cnnlite.ops.losses import checked_number
-from cnnlite.shapes import is_int
 
 _EPSILON = 1e-7
 
@@ -48,21 +47,19 @@ class FBetaScore(Metric):
         dtype: Any = None,
     ) -> None:
         super().__init__(dtype, name)
-        if average not in (None, "micro", "macro", "weighted"):
-            raise ValueError(
-                f'{self.name}: average must be None, "micro", "macro" or "weighted". '
-                f"Got {average!r}."
-            )
-        self.average = average
-        self.beta = checked_number(beta, f"{self.name}: beta")
-        if not self.beta > 0:
-            raise ValueError(f"{self.name}: beta must be positive. Got {beta!r}.")
+        ways = (None, "micro", "macro", "weighted")
+        self.average = arguments.one_of(average, ways, f"{self.name}: average")
+        self.beta = arguments.number(beta, f"{self.name}: beta", 0, open_ends="()")
         self.threshold = threshold
         if threshold is not None:
-            self.threshold = checked_number(threshold, f"{self.name}: threshold")
-            if not 0 < self.threshold <= 1:
-                raise ValueError(f"{self.name}: threshold must lie in 0..1. Got {threshold!r}.")
+            where = f"{self.name}: threshold"
+            self.threshold = arguments.number(threshold, where, 0, 1, open_ends="(]")
         self.state = np.zeros((3, 0))
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch of predictions (rows, classes)."""
+        _check_columns(self.name, np.shape(y_pred))
+        super().update_state(y_true, y_pred, sample_weight)
 
     def build(self, y_pred_shape: Any) -> None:
         _check_columns(self.name, y_pred_shape)
@@ -127,7 +124,8 @@ class ConfusionMatrix(Metric):
     """How many rows of each class (down) were taken for which class (across).
 
     A result is an array (classes, classes), of floats as samples may have weights; the
-    log of an epoch holds it as it is.  Targets are class numbers or one-hot.
+    log of an epoch holds it as it is.  Targets are class numbers or one-hot; in a model,
+    rows of a class that the loss ignores (``ignore_class``) are in no cell.
 
     Parameters
     ----------
@@ -155,12 +153,11 @@ class ConfusionMatrix(Metric):
         dtype: Any = None,
     ) -> None:
         super().__init__(dtype, name)
-        if num_classes is not None and (not is_int(num_classes) or num_classes < 2):
-            raise ValueError(
-                f"{self.name}: num_classes must be a whole number over 1. Got {num_classes!r}."
-            )
+        if num_classes is not None:
+            most = math.isqrt(MOST_VALUES)
+            num_classes = arguments.whole(num_classes, f"{self.name}: num_classes", 2, most)
         self.num_classes = num_classes
-        self.threshold = checked_number(threshold, f"{self.name}: threshold")
+        self.threshold = arguments.number(threshold, f"{self.name}: threshold", open_ends="()")
         self.state = np.zeros((num_classes or 0,) * 2)
 
     def build(self, y_pred_shape: Any) -> None:
@@ -170,15 +167,25 @@ class ConfusionMatrix(Metric):
                 f"{self.name}: the predictions have {classes} classes but num_classes says "
                 f"{self.num_classes}. Got predictions {tuple(y_pred_shape)}."
             )
+        if classes**2 > MOST_VALUES:
+            raise ShapeError(
+                f"{self.name}: {classes} classes are too many for a matrix, "
+                f"{8e-9 * classes**2:.1f} GB. Got predictions {tuple(y_pred_shape)}."
+            )
         if self.state.shape != (classes, classes):
             self.state = np.zeros((classes, classes))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch; predictions of one axis are one column."""
-        y_pred = floats(y_pred, self.dtype)
+        y_pred = as_floats(y_pred, self.dtype, self.name)
         if y_pred.ndim == 1:
             y_pred, y_true = y_pred[:, None], np.asarray(y_true).reshape(-1, 1)
         super().update_state(y_true, y_pred, sample_weight)
+
+    def check_labels(self, labels: np.ndarray, classes: int) -> None:
+        """Raise unless each class number has a row in the matrix."""
+        super().check_labels(labels, classes)
+        check_classes(labels, max(classes, 2), self.name)
 
     def record(self, y_true: Tensor, y_pred: Tensor, weights: Tensor | None = None) -> None:
         ops.confusion_update(self.state, y_pred, y_true, weights, threshold=self.threshold)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from cnnlite import losses, ops
 from cnnlite.layers.context import Context
-from cnnlite.losses.rows import checked_axis
+from cnnlite.losses.base import check_classes
 from cnnlite.metrics.base import Metric
 from cnnlite.ops.core import Tensor
 
@@ -21,6 +23,11 @@ class LossMetric(Metric):
         super().__init__(dtype, name)
         self.loss = loss
         self.sparse = loss.sparse
+
+    def check_labels(self, labels: np.ndarray, classes: int) -> None:
+        """Raise where the loss would not take these class numbers."""
+        super().check_labels(labels, classes)
+        check_classes(labels, classes, self.name, getattr(self.loss, "ignore_class", None))
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return self.loss.call(y_true, y_pred, ctx=Context())
@@ -200,8 +207,8 @@ class CosineSimilarity(LossMetric):
     def __init__(
         self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1
     ) -> None:
-        self.axis = checked_axis(axis, name or "cosine_similarity")
         super().__init__(losses.CosineSimilarity(axis), name, dtype)
+        self.axis = axis
 
     def result(self) -> float:
         return -super().result()

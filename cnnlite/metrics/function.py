@@ -41,8 +41,9 @@ class MeanMetricWrapper(Metric):
     ) -> None:
         if not callable(fn):
             raise TypeError(f"MeanMetricWrapper: fn must be a function. Got {fn!r}.")
-        found = getattr(fn, "__name__", None)
-        super().__init__(dtype, name or (found if found != "<lambda>" else None))
+        if name is None and getattr(fn, "__name__", "<lambda>") != "<lambda>":
+            name = fn.__name__
+        super().__init__(dtype, name)
         self.fn, self.kwargs = fn, kwargs
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite import ops
+from cnnlite import arguments, ops
 from cnnlite.errors import ShapeError
 from cnnlite.metrics.base import Metric
 from cnnlite.ops.core import Tensor
-from cnnlite.shapes import is_int
 
 _WAYS = (None, "uniform_average", "variance_weighted_average")
 
@@ -44,17 +43,16 @@ class R2Score(Metric):
         dtype: Any = None,
     ) -> None:
         super().__init__(dtype, name)
-        if class_aggregation not in _WAYS:
-            raise ValueError(
-                f"{self.name}: class_aggregation must be one of {_WAYS}. Got {class_aggregation!r}."
-            )
-        if not is_int(num_regressors) or num_regressors < 0:
-            raise ValueError(
-                f"{self.name}: num_regressors must be a whole number from 0 on. "
-                f"Got {num_regressors!r}."
-            )
-        self.class_aggregation, self.num_regressors = class_aggregation, int(num_regressors)
+        where = f"{self.name}: class_aggregation"
+        self.class_aggregation = arguments.one_of(class_aggregation, _WAYS, where)
+        self.num_regressors = arguments.whole(num_regressors, f"{self.name}: num_regressors", 0)
         self.state = np.zeros((5, 0))
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch of predictions (rows, outputs); targets of one column go with a vector."""
+        if np.ndim(y_pred) == 1 and np.ndim(y_true) != 2:
+            self.build(np.shape(y_pred))  # says what is wrong
+        super().update_state(y_true, y_pred, sample_weight)
 
     def build(self, y_pred_shape: Any) -> None:
         if len(y_pred_shape) != 2:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from cnnlite import ops
+from cnnlite import arguments, ops
 from cnnlite.metrics.base import Metric
 from cnnlite.ops.core import Tensor
-from cnnlite.ops.losses import checked_number
-from cnnlite.ops.metrics import checked_count
-from cnnlite.shapes import is_int
 
 EPSILON = 1e-7
 _LOWEST = -1e10  # Keras's threshold where top_k alone decides
@@ -85,12 +81,10 @@ def _checked_thresholds(given: Any, default: float, where: str) -> np.ndarray:
     if given is None:
         return np.array([default])
     values = [given] if isinstance(given, int | float | np.number) else given
-    if not isinstance(values, Sequence | np.ndarray) or len(values) == 0:
-        raise TypeError(f"{where}: thresholds must be a number or a list. Got {given!r}.")
-    found = np.array([checked_number(t, f"{where}: thresholds") for t in values])
-    if not np.all((found >= 0) & (found <= 1)):
-        raise ValueError(f"{where}: thresholds must lie in 0..1. Got {given!r}.")
-    return found
+    found = arguments.numbers(values, f"{where}: thresholds", 0, 1)
+    if not found:
+        raise TypeError(f"{where}: thresholds must be a number or a list of some. Got {given!r}.")
+    return np.array(found)
 
 
 class _OneOutcome(ThresholdMetric):
@@ -100,7 +94,8 @@ class _OneOutcome(ThresholdMetric):
 
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
         self.thresholds = thresholds
-        given = _checked_thresholds(thresholds, 0.5, name or type(self).__name__)
+        where = name or type(self).__name__
+        given = _checked_thresholds(thresholds, 0.5, where)
         super().__init__(given, name, dtype)
 
     def result(self) -> Any:
@@ -201,10 +196,10 @@ class _Share(ThresholdMetric):
     ) -> None:
         where = name or type(self).__name__.lower()
         self.thresholds = thresholds
-        self.top_k = None if top_k is None else checked_count(top_k, f"{where}: top_k")
-        if class_id is not None and not (is_int(class_id) and class_id >= 0):
-            raise ValueError(f"{where}: class_id must be a class number. Got {class_id!r}.")
+        self.top_k = None if top_k is None else arguments.whole(top_k, f"{where}: top_k", 1)
         self.class_id = class_id
+        if class_id is not None:
+            self.class_id = arguments.whole(class_id, f"{where}: class_id", 0)
         # With either of these a row is more than its elements.
         self.elementwise = top_k is None and class_id is None
         default = 0.5 if top_k is None else _LOWEST

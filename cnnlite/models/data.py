@@ -205,10 +205,20 @@ def _as_target(y: Any, n: int, head: Head, where: str) -> np.ndarray:
         label = f"{where}: {head.loss.name}"
         target = head.loss.prepare(y, (n, *known), head.tensor.dtype, label)
     else:
-        target = np.ascontiguousarray(y, dtype=np.int32 if head.sparse else head.tensor.dtype)
+        target = _measured(y, n, head)
     if len(target) != n:
         raise ShapeError(f"{where}: x has {n} samples but y has {len(target)}.")
     return target
+
+
+def _measured(y: Any, n: int, head: Head) -> np.ndarray:
+    """Return targets as the metrics of a head without a loss take them."""
+    shape, dtype = head.tensor.shape, head.tensor.dtype
+    recorded = [metric for metric in head.metrics if not metric.dynamic]
+    known = [m for m in shape[1:] if m is not None]
+    if recorded and len(np.atleast_1d(y)) == n and len(known) == len(shape) - 1:
+        return recorded[0].prepare(y, (n, *known), dtype)
+    return np.ascontiguousarray(y, dtype=np.int32 if head.sparse else dtype)
 
 
 def _class_weights(given: Any, target: np.ndarray, where: str) -> np.ndarray:

@@ -68,7 +68,7 @@ def threshold_update(
     if class_id is not None and not (is_int(class_id) and 0 <= class_id < classes):
         raise ValueError(f"{where}: class_id must lie in 0..{classes - 1}. Got {class_id!r}.")
     if top_k is not None:
-        top_k = checked_count(top_k, f"{where}: top_k")
+        top_k = min(checked_count(top_k, f"{where}: top_k"), classes)
     labels = classes if per_label else 1
     check_state(state, (2, thresholds.shape[0] + 1, labels), where)
     run(

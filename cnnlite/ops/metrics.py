@@ -11,6 +11,7 @@ from cnnlite.errors import DtypeError, ShapeError
 from cnnlite.ops.core import Output, Tensor, rows_of, run, same_shape, tensor, view
 from cnnlite.ops.losses import (
     checked_labels,
+    checked_number,
     checked_prediction,
     checked_target,
 )
@@ -22,6 +23,8 @@ def _accuracy(name: str, p: Any, target: Any, sparse: bool, out: Any, **params: 
     if p.shape[-1] < 1:
         raise ShapeError(f"{name}: prediction has no classes. Got {p.shape}.")
     target = (checked_labels if sparse else checked_target)(target, p, name)
+    if "k" in params:  # more than there are classes are all of them
+        params["k"] = min(params["k"], p.shape[-1])
     matches = Output(out, p.shape[:-1], p.dtype, name, reads=(p, target))
     flat = view(matches.array, (matches.array.size,))
     run(name, p.dtype, (flat,), (rows_of(p), target), **params)
@@ -53,7 +56,7 @@ def categorical_accuracy(p: Any, target: Any, *, out: Any = None) -> Tensor:
 
 
 def binary_accuracy(p: Any, target: Any, threshold: float = 0.5, *, out: Any = None) -> Tensor:
-    """Share of each row's values on the target's side of the threshold.
+    """Share of each row's values over the threshold where the target is 1, not over it at 0.
 
     Examples
     --------
@@ -61,7 +64,14 @@ def binary_accuracy(p: Any, target: Any, threshold: float = 0.5, *, out: Any = N
     >>> ops.binary_accuracy([[0.9, 0.1]], [[1, 1]])
     array([0.5], dtype=float32)
     """
-    return _accuracy("binary_accuracy", p, target, False, out, threshold=float(threshold))
+    return _accuracy(
+        "binary_accuracy",
+        p,
+        target,
+        False,
+        out,
+        threshold=checked_number(threshold, "binary_accuracy: threshold"),
+    )
 
 
 def top_k_categorical_accuracy(p: Any, target: Any, k: int = 5, *, out: Any = None) -> Tensor:

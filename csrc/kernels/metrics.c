@@ -52,13 +52,14 @@ void CNN_NAME(categorical_accuracy)(const void *args, ptrdiff_t tile, void *scra
     }
 }
 
-/* How many of a row's values are on the target's side of the threshold. */
+/* How many of a row's values exceed the threshold where the target is 1, or do not at 0. */
 CNN_INLINE ptrdiff_t agreements(const float *p, const float *target, ptrdiff_t K, float threshold)
 {
     vi count = {0};
     for (ptrdiff_t k = 0; k < K; k += CNN_W) {
         const vf v = vf_load_upto(p + k, K - k), t = vf_load_upto(target + k, K - k);
-        const vi same = ~((v > threshold) ^ (t > threshold)) & (v == v);
+        const vf decided = vf_select(v > threshold, vf_set1(1.0f), vf_set1(0.0f));
+        const vi same = (t == decided) & (v == v);
         count -= same & vi_first(K - k); /* a mask is -1 */
     }
     int32_t lanes[CNN_W];

@@ -224,7 +224,7 @@ def test_accuracy_takes_the_first_maximum_and_misses_on_nan():
     reference.categorical_accuracy(matches, p, target)
     assert matches.tolist() == [1, 0, 0, 0]
     reference.binary_accuracy(matches, p, np.ones((4, 3), np.float32), threshold=1.5)
-    assert matches.tolist() == [np.float32(1 / 3), np.float32(2 / 3), 0, np.float32(2 / 3)]
+    assert matches.tolist() == [np.float32(2 / 3), 0, 0, np.float32(1 / 3)]
 
 
 def test_running_mean_over_batches_is_the_mean_over_all_rows():

@@ -90,12 +90,13 @@ def accuracy(matches, p, target):
 
 
 def binary_accuracy(matches, p, target, *, threshold):
-    """Share of the row's values on the target's side of the threshold.
+    """Share of the row's values that exceed the threshold where the target is 1, or do not at 0.
 
-    ``mean_k [(p_k > threshold) == (target_k > threshold)]``; a NaN in p is a miss.
+    ``mean_k [target_k = (1 if p_k > threshold else 0)]``, so another target is a miss; a NaN
+    in p is too.
 
     matches : (rows,), output
     p, target : (rows, K), K >= 1
     """
-    same = (p > threshold) == (target > threshold)
+    same = target == (p > threshold)
     matches[...] = (same & ~np.isnan(p)).mean(axis=1)
