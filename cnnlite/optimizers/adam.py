@@ -7,7 +7,39 @@ from typing import Any
 from cnnlite.optimizers.base import Optimizer
 
 
-class Adam(Optimizer):
+class _Moments(Optimizer):
+    """Two running moments, decayed by beta_1 and beta_2, and an epsilon in the divisor."""
+
+    settings = ("beta_1", "beta_2", "epsilon")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
+            ema_momentum, ema_overwrite_frequency, loss_scale_factor,
+            gradient_accumulation_steps, name,
+        )  # fmt: skip
+        self.beta_1 = self._fraction(beta_1, "beta_1", below_1=True)
+        self.beta_2 = self._fraction(beta_2, "beta_2", below_1=True)
+        self.epsilon = self._positive(epsilon, "epsilon", zero=False)
+
+
+class Adam(_Moments):
     """Adam: steps scaled by running moments of the gradient (Kingma and Ba 2015).
 
     ``w -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)``.
@@ -30,7 +62,6 @@ class Adam(Optimizer):
     """
 
     rule = "adam"
-    settings = ("beta_1", "beta_2", "epsilon")
     options = ("amsgrad",)
 
     def __init__(
@@ -52,21 +83,10 @@ class Adam(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
-        self.beta_1 = self._fraction(beta_1, "beta_1", below_1=True)
-        self.beta_2 = self._fraction(beta_2, "beta_2", below_1=True)
-        self.epsilon = self._positive(epsilon, "epsilon", zero=False)
+            learning_rate, beta_1, beta_2, epsilon, weight_decay, clipnorm, clipvalue,
+            global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency,
+            loss_scale_factor, gradient_accumulation_steps, name,
+        )  # fmt: skip
         self.amsgrad = bool(amsgrad)
         self.slot_names = ("momentum", "velocity", *(("velocity_hat",) if self.amsgrad else ()))
 
@@ -108,64 +128,12 @@ class AdamW(Adam):
         name: str | None = None,
     ) -> None:
         super().__init__(
-            learning_rate,
-            beta_1,
-            beta_2,
-            epsilon,
-            amsgrad,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay,
+            clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+            ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name,
+        )  # fmt: skip
         if weight_decay is None:
             raise ValueError(f"{self.name}: weight_decay must be a number. Got None. Use Adam.")
-
-
-class _Moments(Optimizer):
-    """Two running moments, decayed by beta_1 and beta_2, and an epsilon in the divisor."""
-
-    settings = ("beta_1", "beta_2", "epsilon")
-
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
-        self.beta_1 = self._fraction(beta_1, "beta_1", below_1=True)
-        self.beta_2 = self._fraction(beta_2, "beta_2", below_1=True)
-        self.epsilon = self._positive(epsilon, "epsilon", zero=False)
 
 
 class Adamax(_Moments):

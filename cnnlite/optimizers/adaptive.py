@@ -54,18 +54,10 @@ class RMSprop(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
+            ema_momentum, ema_overwrite_frequency, loss_scale_factor,
+            gradient_accumulation_steps, name,
+        )  # fmt: skip
         self.rho = self._fraction(rho, "rho")
         self.momentum = self._fraction(momentum, "momentum")
         self.epsilon = self._positive(epsilon, "epsilon", zero=False)
@@ -119,18 +111,10 @@ class Adagrad(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
+            ema_momentum, ema_overwrite_frequency, loss_scale_factor,
+            gradient_accumulation_steps, name,
+        )  # fmt: skip
         self.initial_accumulator_value = self._positive(
             initial_accumulator_value, "initial_accumulator_value"
         )
@@ -181,17 +165,9 @@ class Adadelta(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
+            ema_momentum, ema_overwrite_frequency, loss_scale_factor,
+            gradient_accumulation_steps, name,
+        )  # fmt: skip
         self.rho = self._fraction(rho, "rho")
         self.epsilon = self._positive(epsilon, "epsilon", zero=False)

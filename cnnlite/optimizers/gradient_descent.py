@@ -46,18 +46,10 @@ class SGD(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
+            ema_momentum, ema_overwrite_frequency, loss_scale_factor,
+            gradient_accumulation_steps, name,
+        )  # fmt: skip
         self.momentum = self._fraction(momentum, "momentum")
         self.nesterov = bool(nesterov)
         self.slot_names = ("momentum",) if self.momentum else ()
@@ -104,18 +96,10 @@ class Lion(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(
-            learning_rate,
-            weight_decay,
-            clipnorm,
-            clipvalue,
-            global_clipnorm,
-            use_ema,
-            ema_momentum,
-            ema_overwrite_frequency,
-            loss_scale_factor,
-            gradient_accumulation_steps,
-            name,
-        )
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
+            ema_momentum, ema_overwrite_frequency, loss_scale_factor,
+            gradient_accumulation_steps, name,
+        )  # fmt: skip
         self.beta_1 = self._fraction(beta_1, "beta_1")
         self.beta_2 = self._fraction(beta_2, "beta_2")
         if self.beta_1 == 0:
