@@ -46,6 +46,7 @@ from cnnlite.losses.functions import (
     squared_hinge,
 )
 from cnnlite.losses.margins import CategoricalHinge, CosineSimilarity, Hinge, SquaredHinge
+from cnnlite.losses.own import class_name, refusal
 from cnnlite.serialization import class_named, custom_object_scope
 from cnnlite.serialization import serialize as described
 
@@ -157,10 +158,9 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if callable(identifier):
-        if identifier in CLASS_OF:
-            return CLASS_OF[identifier]()
-        raise TypeError(
-            f"loss: a bare function has no known derivative. Got {identifier!r}. "
-            "Write a subclass of cnnlite.losses.Loss with call and backward."
-        )
+        own = next((cls for function, cls in CLASS_OF.items() if function is identifier), None)
+        if own is not None:
+            return own()
+        what = "a bare function has no known derivative"
+        raise TypeError(refusal(what, identifier, class_name(identifier)))
     return deserialize(identifier)

@@ -10,7 +10,7 @@ import numpy as np
 from cnnlite import arguments, ops
 from cnnlite.arguments import CheckedArguments
 from cnnlite.errors import DtypeError, ShapeError
-from cnnlite.layers.context import Context
+from cnnlite.layers.context import Context, accepts
 from cnnlite.ops.core import Tensor
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
@@ -22,7 +22,9 @@ class Loss(CheckedArguments):
     A subclass defines ``call(y_true, y_pred, *, ctx)``, which computes one value
     per row with :mod:`cnnlite.ops` and keeps what it needs with ``ctx.save``, and
     ``backward(weights, *, ctx)``, which returns the gradient to ``y_pred`` of the
-    mean ``sum_r weights_r loss_r / rows`` (weights may be None: ones).
+    mean ``sum_r weights_r loss_r / rows`` (weights may be None: ones).  One that computes
+    with NumPy instead sets ``dynamic = True``.  Without ``ctx`` and ``backward``, a loss can
+    be called, and be passed to ``compile`` as a metric, but not be trained with.
 
     Parameters
     ----------
@@ -48,6 +50,7 @@ class Loss(CheckedArguments):
     10.0
     """
 
+    dynamic = False  # True: `call` computes outside of cnnlite.ops, so it runs anew each step
     sparse = False  # targets are class numbers
     axis = -1  # of the prediction: what a row is
 
@@ -115,7 +118,8 @@ class Loss(CheckedArguments):
                 f"Got {y_true.shape} and {y_pred.shape}."
             )
         y_true = self.prepare(y_true, y_pred.shape, y_pred.dtype)
-        found = np.asarray(self.call(y_true, y_pred, ctx=Context()))
+        known = {"ctx": Context()} if accepts(type(self).call, "ctx") else {}
+        found = np.asarray(self.call(y_true, y_pred, **known))
         mask = self.compute_mask(y_true, None, y_pred.dtype)
         return (found.reshape(()), None) if alone else (found, mask)
 

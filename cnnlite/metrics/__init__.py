@@ -34,6 +34,7 @@ from typing import Any
 from cnnlite import losses
 from cnnlite.losses import Loss
 from cnnlite.losses.base import snake_name
+from cnnlite.losses.own import takes_ctx
 from cnnlite.metrics.accuracies import (
     Accuracy,
     BinaryAccuracy,
@@ -225,6 +226,10 @@ def _resolved(identifier: Any, loss: Loss | None, output_shape: tuple | None) ->
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
+    if isinstance(identifier, Loss) and (identifier.dynamic or not takes_ctx(identifier)):
+        return MeanMetricWrapper(
+            lambda y_true, y_pred: identifier.values(y_true, y_pred)[0], identifier.name
+        )
     if isinstance(identifier, Loss):
         return LossMetric(identifier, identifier.name, None)
     if callable(identifier):

@@ -10,6 +10,7 @@ import numpy as np
 from cnnlite import losses, metrics, ops
 from cnnlite.layers.context import Context, StepState
 from cnnlite.layers.symbolic import SymbolicTensor
+from cnnlite.losses.own import check_trainable
 from cnnlite.metrics import Metric
 from cnnlite.metrics.variables import figures
 from cnnlite.models.structure import by_name
@@ -68,6 +69,11 @@ class Head:
     @property
     def metrics(self) -> list[Metric]:
         return [*self.unweighted, *self.weighted]
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether the loss computes outside of operations, so that no plan can hold it."""
+        return self.loss is not None and self.loss.dynamic
 
     @property
     def sparse(self) -> bool:
@@ -222,7 +228,7 @@ def as_loss(identifier: Any) -> Any:
     """
     if isinstance(identifier, str) and identifier.lower() in _CROSSENTROPY:
         return _CROSSENTROPY[0]
-    return None if identifier is None else losses.get(identifier)
+    return None if identifier is None else check_trainable(losses.get(identifier))
 
 
 def crossentropy_for(output_shape: tuple, target_shape: tuple) -> losses.Loss:

@@ -237,7 +237,7 @@ class Steps:
         backend = get_backend()  # once: another thread may switch it meanwhile
 
         def make() -> Any:
-            if self._eager or self.graph.dynamic:
+            if self._eager or self.graph.dynamic or any(h.dynamic for h in self._heads or []):
                 return EagerPlan(program, {n: np.empty(*spec) for n, spec in specs.items()})
             return record(program, backend)
 

@@ -51,8 +51,14 @@ class Buffer:
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         raise TypeError(
             "a layer's call() computes with NumPy on an array of a recorded plan, which has no "
-            "values yet. Use functions of cnnlite.ops, or set `dynamic = True` in the layer."
+            "values yet. Use functions of cnnlite.ops, or set `dynamic = True` in the layer "
+            "(or in the loss)."
         )
+
+    # As the operators of Python would: `y_true - y_pred` is NumPy's too.
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __array__
+    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __array__
+    __neg__ = __abs__ = __getitem__ = __lt__ = __le__ = __gt__ = __ge__ = __array__
 
 
 Tensor: TypeAlias = "np.ndarray | Buffer"
