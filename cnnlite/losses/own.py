@@ -13,8 +13,8 @@ def refusal(what: str, given: Any, name: str) -> str:
 
     Examples
     --------
-    >>> print(refusal("a function has no derivative", abs, "MyLoss"))
-    loss: a function has no derivative. Got <built-in function abs>. Write a Loss with call and backward:
+    >>> print(refusal("no derivative", abs, "MyLoss"))
+    loss: no derivative. Got <built-in function abs>. Write a Loss with call and backward:
     <BLANKLINE>
         class MyLoss(cnnlite.losses.Loss):
             def call(self, y_true, y_pred, *, ctx):
