@@ -12,12 +12,13 @@ import numpy as np
 from cnnlite import config, ops
 from cnnlite.errors import ShapeError
 from cnnlite.kernels.registry import using_backend
-from cnnlite.layers.base import Layer, assign_all
+from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Clock, Context, StepState
+from cnnlite.layers.graph import Graph
 from cnnlite.layers.input_layer import Input
 from cnnlite.layers.symbolic import SymbolicTensor
+from cnnlite.layers.weights import assign_all
 from cnnlite.models import Model, architecture
-from cnnlite.models.graph import Graph
 from cnnlite.models.heads import Head, make_heads
 from cnnlite.models.structure import flatten
 from cnnlite.ops import Parameter

@@ -79,7 +79,7 @@ def register_keras_serializable(
 
 
 def class_named(name: Any, own: Mapping[str, type], what: str) -> type:
-    """Return the class that a configuration names: cnnlite's own, or one made known.
+    """Return the class that a configuration names: one made known, or cnnlite's own.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def class_named(name: Any, own: Mapping[str, type], what: str) -> type:
             f'{what}: a configuration is a dict of "class_name", a string, and "config". '
             f"Got class_name {name!r}."
         )
-    found = own.get(name) or _scope.classes.get(name) or _registered.get(name)
+    found = _scope.classes.get(name) or _registered.get(name) or own.get(name)
     if found is None:
         raise ValueError(
             f"no {what} of class {name!r}. If it is of your own, pass "

@@ -15,6 +15,7 @@ from cnnlite.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D
 from cnnlite.layers.embedding import Embedding
 from cnnlite.layers.flatten import Flatten
 from cnnlite.layers.input_layer import Input, InputLayer
+from cnnlite.layers.lambda_layer import Lambda
 from cnnlite.layers.masking import ActivityRegularization, Masking
 from cnnlite.layers.merge import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from cnnlite.layers.merge_functions import (
@@ -119,6 +120,7 @@ __all__ = [
     "InputLayer",
     "LSTM",
     "LSTMCell",
+    "Lambda",
     "Layer",
     "Masking",
     "MaxPool1D",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,14 +13,20 @@ import numpy as np
 from cnnlite import config, initializers
 from cnnlite.arguments import flag
 from cnnlite.errors import ShapeError
-from cnnlite.layers.configuration import Configurable, snake_case
+from cnnlite.layers.configuration import Configurable
 from cnnlite.layers.context import Context, accepts
+from cnnlite.layers.naming import snake_case, unique_name
 from cnnlite.layers.sublayers import layers_in
-from cnnlite.layers.symbolic import Node, Shape, SymbolicTensor, checked_sample_shape
+from cnnlite.layers.symbolic import (
+    CARRIED_MASK,
+    Node,
+    Shape,
+    SymbolicTensor,
+    checked_sample_shape,
+)
+from cnnlite.layers.weights import assign_all
 from cnnlite.ops import Parameter
 from cnnlite.shapes import is_int
-
-_names: Counter[str] = Counter()
 
 
 class _Source(threading.local):
@@ -30,20 +36,6 @@ class _Source(threading.local):
 
 
 _source = _Source()
-
-
-def unique_name(stem: str) -> str:
-    """Return ``stem``, ``stem_1``, ``stem_2``, ...
-
-    Examples
-    --------
-    >>> first, second = unique_name("example"), unique_name("example")
-    >>> second
-    'example_1'
-    """
-    count = _names[stem]
-    _names[stem] += 1
-    return f"{stem}_{count}" if count else stem
 
 
 class Layer(Configurable):
@@ -62,10 +54,14 @@ class Layer(Configurable):
 
     A layer of several outputs returns a list from ``call`` and of shapes from
     ``compute_output_shape``; its ``backward`` gets a list, with None for an output
-    that nothing depends on.  Layers inside a layer are kept as attributes (or in
-    lists or dicts); ``build`` builds them with ``ensure_built``, ``call`` uses
-    ``child = ctx.child(layer)`` and ``child.call(x)``, ``backward`` uses
-    ``child.backward(dy)``.
+    that nothing depends on.
+
+    A layer that only calls other layers (and uses + - * / on what they return) is written
+    as in Keras: they are made in ``__init__`` and kept as attributes (or in lists or
+    dicts), ``call(self, x)`` (or ``call(self, x, training=False, mask=None)``) has no ctx,
+    and ``backward`` and ``build`` are not needed.  In a ``call`` with ctx, a layer inside
+    is built by ``build`` with ``ensure_built``; ``call`` uses ``child = ctx.child(layer)``
+    and ``child.call(x)``, ``backward`` uses ``child.backward(dy)``.
 
     Parameters
     ----------
@@ -91,6 +87,14 @@ class Layer(Configurable):
     ...         return ops.add(dy, dy)
     >>> Double()(np.ones((1, 2), "float32"))
     array([[2., 2.]], dtype=float32)
+    >>> class Twice(layers.Layer):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.first, self.second = Double(), Double()
+    ...     def call(self, x):
+    ...         return self.second(self.first(x))
+    >>> Twice()(np.ones((1, 2), "float32"))
+    array([[4., 4.]], dtype=float32)
     """
 
     several_inputs = False  # True: a list passed to the layer is a list of inputs
@@ -249,6 +253,8 @@ class Layer(Configurable):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the output's shape, None for the batch; a list for several outputs."""
+        if self._composite:
+            return composite().output_shape(self, input_shape)
         check_single(input_shape, self)
         return input_shape
 
@@ -258,7 +264,7 @@ class Layer(Configurable):
 
     def multiply_adds(self, input_shape: Any) -> int:
         """Return the multiplications with a weight that one sample takes."""
-        return 0
+        return composite().multiply_adds(self, input_shape) if self._composite else 0
 
     # -- calling
 
@@ -276,6 +282,8 @@ class Layer(Configurable):
         **arguments
             Further arguments that ``call`` takes; no tensors.
         """
+        if isinstance(training, list | tuple | np.ndarray | SymbolicTensor):
+            return composite().call_with_states(self, x, training)
         listed = isinstance(x, list | tuple) and (
             self.several_inputs or any(isinstance(t, SymbolicTensor | np.ndarray) for t in x)
         )
@@ -284,13 +292,15 @@ class Layer(Configurable):
             training = None  # as the model runs; also what stands for it while a model is traced
         symbolic = [isinstance(t, SymbolicTensor) for t in inputs]
         if inputs and all(symbolic):
-            if mask is not None:
+            if mask is not None and mask is not CARRIED_MASK:
                 raise TypeError(
                     f"{self.name}: the graph carries masks by itself. "
                     "Make them with Masking or Embedding(mask_zero=True), and leave mask= out."
                 )
             shapes = [t.shape for t in inputs]
             shape = self._checked_shape(shapes if listed else shapes[0], arguments)
+            if self._composite:
+                composite().limit_inputs(self, inputs, shapes if listed else shapes[0])
             node = Node(self, inputs, listed, shape, training, arguments)
             self._first_node = self._first_node or node
             return node.outputs if node.several else node.output
@@ -318,16 +328,25 @@ class Layer(Configurable):
 
     def _checked_shape(self, input_shape: Any, arguments: dict[str, Any]) -> Any:
         """Build on first use; return the output's shape."""
-        self.ensure_built(input_shape)
+        self.ensure_built(input_shape, arguments)
+        if self._composite:
+            return composite().output_shape(self, input_shape, arguments)
         function = type(self).compute_output_shape
         known = {name: v for name, v in arguments.items() if accepts(function, name)}
         return self.compute_output_shape(input_shape, **known)
 
-    def ensure_built(self, input_shape: Any) -> None:
-        """Build on first use."""
+    def ensure_built(self, input_shape: Any, arguments: dict[str, Any] | None = None) -> None:
+        """Build on first use, for a call with these further arguments."""
         if not self.built:
             self.build(input_shape)
+            if self._composite:
+                composite().build(self, input_shape, arguments)
             self.built = True
+
+    @property
+    def _composite(self) -> bool:
+        """Whether ``call`` is written as in Keras, without ctx."""
+        return not accepts(type(self).call, "ctx")
 
     @property
     def output(self) -> Any:
@@ -352,6 +371,11 @@ class Layer(Configurable):
         return f"<{type(self).__name__} {self.name}>"
 
 
+def composite() -> Any:
+    """Return the module that runs layers of layers; it builds on this one."""
+    return importlib.import_module("cnnlite.layers.composite")
+
+
 def _checked_mask(mask: Any, where: str) -> Any:
     """Return a mask given with arrays, or a list of them, as uint8."""
     if mask is None or isinstance(mask, list | tuple):
@@ -360,24 +384,6 @@ def _checked_mask(mask: Any, where: str) -> Any:
     if array.dtype.kind not in "biu":
         raise TypeError(f"{where}: a mask must be of bool or integers. Got dtype {array.dtype}.")
     return np.ascontiguousarray(array != 0, dtype=np.uint8)
-
-
-def assign_all(parameters: Sequence[Parameter], arrays: Sequence[Any], where: str) -> None:
-    """Copy arrays into parameters, all or none."""
-    arrays = [np.asarray(a) for a in arrays]
-    if any(a.dtype.kind not in "fiub" for a in arrays):
-        raise TypeError(
-            f"{where}: set_weights: weights must be numbers. "
-            f"Got dtypes {', '.join(str(a.dtype) for a in arrays)}."
-        )
-    wanted, given = [p.shape for p in parameters], [a.shape for a in arrays]
-    if wanted != given:
-        raise ShapeError(
-            f"{where}: set_weights: the arrays do not fit the weights. "
-            f"Got {given}. Make it {wanted}."
-        )
-    for parameter, array in zip(parameters, arrays, strict=True):
-        parameter.assign(array)
 
 
 def check_single(input_shape: Any, layer: Layer) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-import re
 from typing import Any, ClassVar
 
 from cnnlite.arguments import CheckedArguments
+from cnnlite.layers.naming import snake_case
 from cnnlite.serialization import class_named, custom_object_scope, serialize
 
 # Arguments that every layer takes; Configurable writes them itself.
@@ -21,12 +21,6 @@ def _arguments(cls: Any) -> tuple[str, ...]:
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
     return tuple(p.name for p in parameters if p.kind not in kinds and p.name not in _COMMON)
-
-
-def snake_case(name: str) -> str:
-    """Return a class's name as Keras writes it: MaxPooling2D is max_pooling2d."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 class Configurable(CheckedArguments):
@@ -118,6 +112,19 @@ def _with_layers(value: Any) -> Any:
             return value  # an initializer's or the like, which the constructor looks up
         return cls.from_config(value["config"]) if issubclass(cls, Configurable) else value
     return value
+
+
+def remade(layer: Any, **changes: Any) -> Any:
+    """Return a new layer of a layer's configuration; the classes inside are those inside it."""
+
+    def classes(one: Any) -> dict[str, type]:
+        found = {type(one).__name__: type(one)}
+        for inner in one.sublayers:
+            found |= classes(inner)
+        return found
+
+    with custom_object_scope(classes(layer)):
+        return type(layer).from_config({**layer.get_config(), **changes})
 
 
 def deserialize(config: Any, custom_objects: dict[str, type] | None = None) -> Any:

@@ -175,17 +175,16 @@ class Context:
 
     def call(self, x: Any, *, training: bool = False, mask: Any = None, **arguments: Any) -> Any:
         """Run the layer's ``call``, and count the penalty on its output."""
+        from cnnlite.layers import composite
+
         layer = self._own_layer()
         function = type(layer).call
-        if not accepts(function, "ctx"):
-            raise TypeError(
-                f"{layer.name}: {type(layer).__name__}.call lacks the keyword ctx. Write "
-                "call(self, x, *, ctx, training=False, mask=None), and a backward(self, dy, *, ctx)"
-                ": cnnlite has no automatic differentiation."
-            )
         given = {"training": training, "mask": mask}
-        known = {name: value for name, value in given.items() if accepts(function, name)}
-        y = layer.call(x, ctx=self, **known, **arguments)
+        if accepts(function, "ctx"):
+            known = {name: value for name, value in given.items() if accepts(function, name)}
+            y = layer.call(x, ctx=self, **known, **arguments)
+        else:
+            y = composite.call(self, layer, x, training, mask, arguments)
         if layer.activity_regularizer is not None and self.step.penalties is not None:
             self._activity = y
             for array in _listed(y):  # per sample, and the total counts samples: 1/N * N
@@ -194,17 +193,25 @@ class Context:
 
     def backward(self, dy: Any) -> Any:
         """Run the layer's ``backward``, with the gradient of the penalty on its output added."""
+        from cnnlite.layers import composite
+
         layer = self._own_layer()
         if self._activity is not None:
             several = isinstance(self._activity, list | tuple)
             pairs = zip(_listed(dy), _listed(self._activity), strict=True)
             dys = [_with_penalty(layer.activity_regularizer, d, y) for d, y in pairs]
             dy = dys if several else dys[0]
+        if not accepts(type(layer).call, "ctx"):
+            return composite.backward(self, layer, dy)
         return layer.backward(dy, ctx=self)
 
     def mask(self, x: Any, mask: Any) -> Any:
         """Return the mask of the layer's output; one that arrives unsupported is dropped."""
+        from cnnlite.layers import composite
+
         layer = self._own_layer()
+        if not accepts(type(layer).call, "ctx"):
+            return composite.mask(self)
         if mask is not None and not layer.supports_masking:
             warnings.warn(
                 f"{layer.name}: {type(layer).__name__} does not support masking, so the mask of "

@@ -10,6 +10,7 @@ from cnnlite import ops
 from cnnlite.layers.base import Layer, check_single
 from cnnlite.layers.context import Context
 from cnnlite.layers.merge import Add, Multiply, Subtract, _Merge
+from cnnlite.layers.no_values import refuse_operand
 from cnnlite.layers.symbolic import Shape, SymbolicTensor
 from cnnlite.ops.core import Tensor
 
@@ -75,13 +76,13 @@ _LAYERS = {"add": Add, "subtract": Subtract, "multiply": Multiply, "divide": Div
 
 
 def combine(function: str, a: Any, b: Any) -> Any:
-    """Return the symbolic result of ``a (op) b``, or NotImplemented for what is no operand."""
+    """Return the symbolic result of ``a (op) b``; what is no operand raises."""
     if isinstance(a, SymbolicTensor) and isinstance(b, SymbolicTensor):
         made = _LAYERS[function]()
         made.operator = True
         return made([a, b])
     tensor, number = (a, b) if isinstance(a, SymbolicTensor) else (b, a)
     if isinstance(number, bool) or not isinstance(number, int | float | np.number):
-        return NotImplemented
+        refuse_operand(function, tensor, number)
     layer = WithNumber(function, float(number), tensor is b, dtype=tensor.dtype)
     return layer(tensor)

@@ -9,7 +9,7 @@ from cnnlite import ops
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context
-from cnnlite.layers.rnn_stacked import StackedRNNCells, flat_sizes
+from cnnlite.layers.rnn_stacked import StackedRNNCells, flat_sizes, flat_states, in_form
 from cnnlite.ops.core import Tensor
 
 
@@ -40,10 +40,14 @@ def total(a: Tensor | None, b: Tensor | None) -> Tensor | None:
 class RNN(Layer):
     """Apply a cell to every step of a sequence, (N, T, ...).
 
-    A cell is a layer with ``state_size``, an integer or a list of them.  Its ``call``
-    takes ``[x, *states]``, x being (N, ...), and returns ``[output, *new_states]``;
-    its ``backward`` takes the gradients of these (None for 0) and returns those of
-    ``[x, *states]``.  See :class:`SimpleRNNCell`.
+    A cell is a layer with ``state_size``, an integer or a list of them, and ``output_size``
+    if that is not the first of them.  It is written in one of two ways:
+
+    - of layers alone, as in Keras: ``call(self, inputs, states)``, inputs being (N, ...)
+      and states a list, returns ``output, [new_state, ...]``.  It needs no ``backward``.
+    - with operations: ``call(self, x, *, ctx, training=False)`` takes ``[inputs, *states]``
+      and returns ``[output, *new_states]``; ``backward(self, dy, *, ctx)`` takes the
+      gradients of these (None for 0) and returns those of ``[inputs, *states]``.
 
     Parameters
     ----------
@@ -52,7 +56,8 @@ class RNN(Layer):
     return_sequences : bool
         Return the outputs of all steps (N, T, units), else the last, (N, units).
     return_state : bool
-        Return a list: the output, then the final state, all parts in one row.
+        Return a list: the output, then the final state part by part; the parts of a
+        stacked cell in a list of their own, ``output, [h, c], other``.
     go_backwards : bool
         From the last step to the first; outputs come in this order.
     stateful : bool
@@ -70,6 +75,40 @@ class RNN(Layer):
     >>> layer = layers.RNN(layers.SimpleRNNCell(4), return_sequences=True)
     >>> layer(np.ones((2, 3, 5), "float32")).shape
     (2, 3, 4)
+
+    A cell of layers, and the same with operations:
+
+    >>> class Plain(layers.Layer):
+    ...     def __init__(self, units, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.units = self.state_size = units
+    ...         self.of_x, self.of_h = layers.Dense(units), layers.Dense(units, use_bias=False)
+    ...     def call(self, inputs, states):
+    ...         h = layers.Activation("tanh")(self.of_x(inputs) + self.of_h(states[0]))
+    ...         return h, [h]
+    >>> from cnnlite import ops
+    >>> class Leaky(layers.Layer):
+    ...     def __init__(self, units, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.units = self.state_size = units
+    ...     def build(self, input_shape):
+    ...         self.w = self.add_weight((input_shape[-1], self.units), name="w")
+    ...     def call(self, x, *, ctx, training=False):
+    ...         inputs, h = x
+    ...         ctx.save(inputs)
+    ...         new = ops.add(ops.multiply(h, 0.5), ops.matmul(inputs, self.w))
+    ...         return [new, new]
+    ...     def backward(self, dy, *, ctx):
+    ...         (inputs,) = ctx.saved
+    ...         given = [d for d in dy if d is not None]  # of the output and of the state
+    ...         d = given[0] if len(given) == 1 else ops.add(*given)
+    ...         ops.matmul(inputs, d, transpose_a=True, out=ctx.grad(self.w))
+    ...         return [ops.matmul(d, self.w, transpose_b=True), ops.multiply(d, 0.5)]
+    >>> import cnnlite
+    >>> for cell in (Plain(2), Leaky(2)):
+    ...     cnnlite.check_gradients(layers.RNN(cell), np.ones((2, 3, 5))).passed
+    True
+    True
     """
 
     supports_masking = True
@@ -121,9 +160,9 @@ class RNN(Layer):
     ) -> Any:
         """Call on a sequence, or on ``[sequence, *initial_state]``."""
         if initial_state is not None:
-            many = isinstance(initial_state, list | tuple)
-            x = [x, *(initial_state if many else [initial_state])]
-        return super().__call__(x, training=training, mask=mask)
+            x = [x, *flat_states(initial_state)]
+        y = super().__call__(x, training=training, mask=mask)
+        return [y[0], *in_form(self.state_size, y[1:])] if self.return_state else y
 
     def build(self, input_shape: Any) -> None:
         shape = self._check(input_shape)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cnnlite import ops
-from cnnlite.layers.base import snake_case
 from cnnlite.layers.context import Context
+from cnnlite.layers.naming import snake_case
 from cnnlite.layers.rnn import RNN
 from cnnlite.layers.rnn_cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
 from cnnlite.ops.core import Tensor

@@ -22,6 +22,29 @@ def flat_sizes(state_size: Any, where: str) -> list[int]:
     return [n for size in state_size for n in flat_sizes(size, where)]
 
 
+def in_form(state_size: Any, values: Sequence[Any]) -> list[Any]:
+    """Return states, one after another, in the form of a cell's state_size.
+
+    Examples
+    --------
+    >>> in_form([[4, 4], 3], ["h", "c", "s"])
+    [['h', 'c'], 's']
+    """
+    left = iter(values)
+
+    def pack(size: Any) -> Any:
+        return [pack(s) for s in size] if isinstance(size, list | tuple) else next(left)
+
+    return pack(state_size if isinstance(state_size, list | tuple) else [state_size])
+
+
+def flat_states(value: Any) -> list[Any]:
+    """Return the tensors in nested lists of states."""
+    if isinstance(value, list | tuple):
+        return [state for v in value for state in flat_states(v)]
+    return [value]
+
+
 class StackedRNNCells(Layer):
     """Several cells as one: each takes the output of the one before it.
 

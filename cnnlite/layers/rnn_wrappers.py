@@ -7,8 +7,10 @@ from typing import Any
 from cnnlite import ops
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer
+from cnnlite.layers.configuration import remade
 from cnnlite.layers.context import Context
 from cnnlite.layers.rnn import RNN, cut_steps, join_steps, total
+from cnnlite.layers.rnn_stacked import flat_sizes, flat_states, in_form
 from cnnlite.ops.core import Tensor
 from cnnlite.serialization import serialize
 
@@ -25,7 +27,7 @@ def flip_steps(x: Tensor | None) -> Tensor | None:
 def _copy(layer: RNN, prefix: str, **changes: Any) -> RNN:
     """Return a new layer of the same configuration, named after its direction."""
     name = f"{prefix}_{layer.name.removeprefix(prefix + '_')}"
-    return type(layer).from_config({**layer.get_config(), **changes, "name": name})
+    return remade(layer, **changes, name=name)
 
 
 class Bidirectional(Layer):
@@ -115,8 +117,14 @@ class Bidirectional(Layer):
     ) -> Any:
         """Call on a sequence, or on ``[sequence, *states forwards, *states backwards]``."""
         if initial_state is not None:
-            x = [x, *initial_state]
-        return super().__call__(x, training=training, mask=mask)
+            x = [x, *flat_states(initial_state)]
+        y = super().__call__(x, training=training, mask=mask)
+        if not self.return_state:
+            return y
+        form = self.forward_layer.state_size
+        forms = 2 * (list(form) if isinstance(form, list | tuple) else [form])
+        outputs = len(y) - len(flat_sizes(forms, self.name))
+        return [*y[:outputs], *in_form(forms, y[outputs:])]
 
     def _shares(self, values: Any) -> tuple[Any, Any]:
         """Cut what stands for ``[x, *states]`` into the parts of both layers."""

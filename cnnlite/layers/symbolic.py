@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cnnlite.errors import ShapeError
+from cnnlite.layers.no_values import NoValues
 from cnnlite.shapes import is_int
 
 if TYPE_CHECKING:
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
 Shape = tuple[int | None, ...]
 
 
-class SymbolicTensor:
+class _Carried:
+    """Stands for the mask of a traced call's input, which the graph carries by itself."""
+
+    def __repr__(self) -> str:
+        return "the mask that the graph carries; pass it on to layers, as mask="
+
+
+CARRIED_MASK = _Carried()
+
+
+class SymbolicTensor(NoValues):
     """A tensor of the graph: a shape (None for the batch), no values.
 
     Made by :func:`Input` and by calling a layer on a symbolic tensor.
@@ -29,16 +40,15 @@ class SymbolicTensor:
         self.limit: int | None = None  # of an input: its whole numbers must be less
 
     ndim = property(lambda self: len(self.shape))
-    __array_ufunc__ = None  # a NumPy number leaves `number * tensor` to the tensor
 
     def __repr__(self) -> str:
         return f"SymbolicTensor(shape={self.shape}, dtype={self.dtype})"
 
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError(
-            "a symbolic tensor has no values. Build a Model from it and call predict(), "
-            "or pass an array to the layer."
-        )
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        function = _OF_NUMPY.get(ufunc.__name__)
+        if function and method == "__call__" and len(inputs) == 2 and not kwargs:
+            return _arithmetic(function, *inputs)  # a NumPy number comes before the tensor
+        return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
 
     def __add__(self, other: Any) -> SymbolicTensor:
         return _arithmetic("add", self, other)
@@ -66,6 +76,15 @@ class SymbolicTensor:
 
     def __neg__(self) -> SymbolicTensor:
         return _arithmetic("multiply", self, -1.0)
+
+
+_OF_NUMPY = {
+    "add": "add",
+    "subtract": "subtract",
+    "multiply": "multiply",
+    "divide": "divide",
+    "true_divide": "divide",
+}
 
 
 def _arithmetic(function: str, a: Any, b: Any) -> Any:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from cnnlite.layers.base import Layer
 from cnnlite.layers.configuration import deserialize
+from cnnlite.layers.graph import node_of
 from cnnlite.layers.input_layer import Input
 from cnnlite.layers.symbolic import ModelCall, Node, SymbolicTensor
 from cnnlite.models import units
-from cnnlite.models.graph import node_of
 from cnnlite.models.structure import Structure
 from cnnlite.serialization import custom_object_scope, serialize
 

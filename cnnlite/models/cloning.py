@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from cnnlite.layers.base import Layer
+from cnnlite.layers.configuration import remade
 from cnnlite.layers.input_layer import Input
 from cnnlite.layers.symbolic import Node, SymbolicTensor
 from cnnlite.models import units
-from cnnlite.models.architecture import recall, stack_of, with_sublayers
+from cnnlite.models.architecture import recall, stack_of
 from cnnlite.models.model import Model
 from cnnlite.models.sequential import Sequential
 from cnnlite.models.structure import flatten
-from cnnlite.serialization import custom_object_scope
 
 
 def clone_model(
@@ -76,9 +76,7 @@ class _Clones:
             return clone
         if nested:
             return self.model(layer)
-        classes = {type(found).__name__: type(found) for found in with_sublayers([layer])}
-        with custom_object_scope(classes):
-            clone = type(layer).from_config(layer.get_config())
+        clone = remade(layer)
         clone.operator = layer.operator
         return clone
 

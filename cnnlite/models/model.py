@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 
 from cnnlite.arguments import CheckedArguments, flag
-from cnnlite.layers.base import assign_all, snake_case, unique_name
 from cnnlite.layers.context import accepts
+from cnnlite.layers.graph import Graph
 from cnnlite.layers.input_layer import InputLayer
+from cnnlite.layers.naming import snake_case, unique_name
+from cnnlite.layers.no_values import SymbolicError
 from cnnlite.layers.sublayers import models_and_layers_in
 from cnnlite.layers.symbolic import ModelCall, SymbolicTensor
+from cnnlite.layers.weights import assign_all
 from cnnlite.models import architecture, saving, tracing, units
 from cnnlite.models import summary as summaries
-from cnnlite.models.graph import Graph
 from cnnlite.models.structure import Structure, flatten
 from cnnlite.models.training import Trainer
 from cnnlite.ops import Parameter
@@ -339,7 +341,12 @@ class Model(CheckedArguments, Trainer):
         known = (
             {"training": tracing.AS_THE_MODEL_RUNS} if accepts(type(self).call, "training") else {}
         )
-        outputs = self.call(inputs, **known)
+        try:
+            outputs = self.call(inputs, **known)
+        except SymbolicError as error:
+            raise SymbolicError(
+                f"{self.name}: {type(self).__name__}.call runs once, on symbolic tensors. {error}"
+            ) from None
         self._set_graph(inputs, outputs)
 
     def _build_for(self, x: Any) -> None:
@@ -407,6 +414,11 @@ def _tensors(value: Any, where: str) -> list[SymbolicTensor]:
             if isinstance(t, InputLayer):
                 raise TypeError(
                     f"Model: {where} must be symbolic tensors. Got {t!r}. Pass its output."
+                )
+            if isinstance(t, list | tuple):
+                raise TypeError(
+                    f"Model: {where} must be one list of symbolic tensors, no lists in it. "
+                    f"Got {t!r}. Unpack it: [y, *states]."
                 )
             raise TypeError(
                 f"Model: {where} must be symbolic tensors. Got {t!r}. "

@@ -17,7 +17,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from cnnlite.errors import FileFormatError
-from cnnlite.layers.base import assign_all
+from cnnlite.layers.weights import assign_all
 from cnnlite.models import saving
 
 if TYPE_CHECKING:

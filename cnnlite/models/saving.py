@@ -28,7 +28,8 @@ from safetensors.numpy import save as save_tensors
 
 from cnnlite import metrics, optimizers, regularizers
 from cnnlite.errors import FileFormatError
-from cnnlite.layers.base import Layer, assign_all
+from cnnlite.layers.base import Layer
+from cnnlite.layers.weights import assign_all
 from cnnlite.models import architecture
 from cnnlite.models.heads import as_loss
 from cnnlite.models.structure import flatten

@@ -9,10 +9,10 @@ import numpy as np
 
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer
+from cnnlite.layers.graph import Graph
 from cnnlite.layers.input_layer import Input, InputLayer
 from cnnlite.layers.symbolic import SymbolicTensor
 from cnnlite.models import units
-from cnnlite.models.graph import Graph
 from cnnlite.models.model import Model
 
 

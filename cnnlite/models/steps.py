@@ -15,9 +15,9 @@ from cnnlite.callbacks import History
 from cnnlite.errors import CnnliteWarning
 from cnnlite.kernels.registry import get_backend
 from cnnlite.layers.context import Clock, StepState
+from cnnlite.layers.graph import Forward, Graph
 from cnnlite.models.arena import Arena
 from cnnlite.models.data import Dataset, as_inputs, as_targets, targets_for
-from cnnlite.models.graph import Forward, Graph
 from cnnlite.models.heads import Head, as_losses, crossentropy_for, make_heads
 from cnnlite.models.plan import EagerPlan, record
 from cnnlite.models.structure import Structure

@@ -6,9 +6,9 @@ from collections import defaultdict
 from typing import Any
 
 from cnnlite.layers.base import Layer
+from cnnlite.layers.graph import Graph
 from cnnlite.layers.input_layer import InputLayer
 from cnnlite.layers.symbolic import ModelCall, Node, SymbolicTensor
-from cnnlite.models.graph import Graph
 
 Unit = Node | ModelCall | InputLayer  # each has inputs and outputs
 

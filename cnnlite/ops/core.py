@@ -195,6 +195,8 @@ def check_dimensions(x: Tensor, where: str) -> None:
 def _array(value: Any, where: str, dtype: Any, integer: bool) -> np.ndarray:
     if value is None or type(value) is Buffer:
         raise TypeError(f"{where} must be an array. Got {value!r}.")
+    if hasattr(value, "refuse"):  # a symbolic tensor knows what to say
+        value.refuse(where)
     if not isinstance(value, np.ndarray) and not hasattr(value, "__array__"):
         try:
             value = np.asarray(value, dtype=None if integer else dtype or np.float32)

@@ -96,7 +96,7 @@ def reshape(x: Any, shape: Sequence[int]) -> Tensor:
     (2, 2)
     """
     if type(x) is not Buffer:
-        x = np.asarray(x, order="C")
+        x = tensor(x, "reshape: x") if hasattr(x, "refuse") else np.asarray(x, order="C")
     try:
         sizes = [operator.index(n) for n in shape]
     except TypeError:

@@ -62,6 +62,11 @@ class Parameter:
         self.constraint: Any = None
         self.on_assign: Callable[[], None] | None = None
 
+    @property
+    def path(self) -> str:
+        """Layer and weight, "dense/kernel": the name, as Keras calls it."""
+        return self.name
+
     shape = property(lambda self: self.value.shape)
     dtype = property(lambda self: self.value.dtype)
     ndim = property(lambda self: self.value.ndim)

@@ -145,15 +145,6 @@ def test_a_layer_without_backward_predicts_and_cannot_be_trained():
     assert np.isfinite(last.fit(X, Y, verbose=0).history["loss"][0])
 
 
-def test_a_call_without_ctx_names_what_to_write():
-    class Old(Layer):
-        def call(self, x):
-            return x
-
-    with pytest.raises(TypeError, match=r"Old.*ctx.*backward\(self, dy, \*, ctx\)"):
-        Sequential([Input((3,)), Old()]).predict(X, verbose=0)
-
-
 # ---- subclassed models
 
 

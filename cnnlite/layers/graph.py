@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,15 +60,17 @@ class Graph:
     @property
     def dynamic(self) -> bool:
         """Whether a layer computes outside of operations, so that no plan can hold it."""
-        return any(layer.dynamic for layer in self.layers)
+        return any(_dynamic(layer) for layer in self.layers)
 
-    def _learning(self) -> set[int]:
-        """Return the ids of the nodes with a trainable weight in or before them."""
-        found: set[int] = set()
+    def _learning(self, from_inputs: bool = False) -> set[int]:
+        """Return the ids of the tensors that have a gradient.
+
+        They come after a trainable weight, or with ``from_inputs`` after an input.
+        """
+        found = {id(t) for t in self.inputs} if from_inputs else set()
         for node in self.nodes:
-            before = any(id(t.node) in found for t in node.inputs)
-            if before or node.layer.trainable_weights:
-                found.add(id(node))
+            if any(id(t) in found for t in node.inputs) or node.layer.trainable_weights:
+                found |= {id(t) for t in node.outputs}
         return found
 
     def leading_to(self, outputs: Sequence[SymbolicTensor]) -> list[Layer]:
@@ -94,12 +96,36 @@ class Graph:
         ``gradients`` says whether a backward pass follows; by default in training.
         """
         learning = self._learning() if (training if gradients is None else gradients) else set()
+
+        def context(index: int, node: Node, needs_dx: bool) -> Context:
+            return Context(step, index, needs_dx, node.layer)
+
+        return self._run(inputs, {}, context, training, learning)
+
+    def forward_inside(
+        self, inputs: Sequence[Tensor], masks: Sequence[Any], ctx: Context, training: bool
+    ) -> Forward:
+        """Do the same within one call of a layer, whose context is ``ctx``."""
+        learning = self._learning(ctx.needs_dx)
+        given = {id(t): m for t, m in zip(self.inputs, masks, strict=True)}
+
+        def context(index: int, node: Node, needs_dx: bool) -> Context:
+            return ctx.child(node.layer, needs_dx)
+
+        return self._run(inputs, given, context, training, learning)
+
+    def _run(
+        self,
+        inputs: Sequence[Tensor],
+        masks: dict[int, Tensor | None],
+        context: Callable[[int, Node, bool], Context],
+        training: bool,
+        learning: set[int],
+    ) -> Forward:
         values = {id(t): v for t, v in zip(self.inputs, inputs, strict=True)}
-        masks: dict[int, Tensor | None] = {}
         contexts = []
         for index, node in enumerate(self.nodes):
-            needs_dx = any(id(t.node) in learning for t in node.inputs)
-            ctx = Context(step, index, needs_dx, node.layer)
+            ctx = context(index, node, any(id(t) in learning for t in node.inputs))
             xs = [values[id(t)] for t in node.inputs]
             x: Any = xs if node.listed else xs[0]
             known = [masks.get(id(t)) for t in node.inputs]
@@ -120,13 +146,19 @@ class Graph:
         outputs = [values[id(t)] for t in self.outputs]
         return Forward(outputs, [masks.get(id(t)) for t in self.outputs], contexts)
 
-    def backward(self, dys: Sequence[Tensor | None], contexts: Sequence[Context]) -> None:
+    def backward(
+        self,
+        dys: Sequence[Tensor | None],
+        contexts: Sequence[Context],
+        from_inputs: bool = False,
+    ) -> list[Tensor | None]:
         """Run the chain rule: gradients of weights go to each step's state.
 
         Where a tensor forks, the gradients of its uses are added.  None is the
-        gradient of an output that has no loss.
+        gradient of an output that has no loss.  Returned are, with ``from_inputs``, the
+        gradients of the inputs.
         """
-        learning = self._learning()
+        learning = self._learning(from_inputs)
         gradients: dict[int, Tensor] = {}
 
         def add(tensor: SymbolicTensor, dy: Tensor) -> None:
@@ -139,15 +171,16 @@ class Graph:
         for node, ctx in zip(reversed(self.nodes), reversed(contexts), strict=True):
             found = [gradients.pop(id(t), None) for t in node.outputs]
             unused = all(d is None for d in found) and not ctx.penalized
-            if id(node) not in learning or unused:
+            if unused or not any(id(t) in learning for t in node.outputs):
                 continue
             dx = ctx.backward(found if node.several else found[0])
             if ctx.needs_dx:
                 dxs = dx if node.listed and dx is not None else [dx] * len(node.inputs)
                 for tensor, d in zip(node.inputs, dxs, strict=True):
-                    if id(tensor.node) in learning:
+                    if id(tensor) in learning:
                         _check_gradient(d, tensor, node.layer)
                         add(tensor, d)
+        return [gradients.get(id(t)) for t in self.inputs]
 
     def apply(
         self,
@@ -196,6 +229,10 @@ class Forward:
     outputs: list[Tensor]
     masks: list[Tensor | None]
     contexts: list[Context]
+
+
+def _dynamic(layer: Layer) -> bool:
+    return layer.dynamic or any(_dynamic(inner) for inner in layer.sublayers)
 
 
 def _check_value(value: Any, tensor: SymbolicTensor, layer: Layer) -> None:
