@@ -47,6 +47,7 @@ class Convolution(Layer):
     """
 
     rank: int
+    kernel: Parameter
     paddings: tuple[str, ...] = ("valid", "same")
     bias: Parameter | None
 
@@ -95,6 +96,10 @@ class Convolution(Layer):
             self.name,
         )
 
+    def _kernel_shape(self) -> tuple[int, ...]:
+        """Return the kernel's shape over two axes of space."""
+        return (*as_pair(self.kernel_size), *self.kernel.shape[-2:])
+
 
 def image_kernel(kernel: Parameter, shape: tuple[int, ...]) -> Any:
     """Return a weight under the shape that an operation on images takes; nothing is copied."""
@@ -130,9 +135,6 @@ class _Conv(Convolution):
                 f"Got shape {tuple(input_shape)}, groups={self.groups}."
             )
         return channels
-
-    def _kernel_shape(self) -> tuple[int, ...]:
-        return (*as_pair(self.kernel_size), *self.kernel.shape[-2:])
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         x = as_images(x)

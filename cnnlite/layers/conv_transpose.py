@@ -68,9 +68,6 @@ class _ConvTranspose(Convolution):
             for n, k, s, d, p in axes
         ]
 
-    def _kernel_shape(self) -> tuple[int, ...]:
-        return (*as_pair(self.kernel_size), *self.kernel.shape[-2:])
-
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         x = as_images(x)
         windows = self._windows(x.shape[3 - self.rank : 3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnlite import ops
-from cnnlite.arguments import number
+from cnnlite.arguments import number, one_of
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer, check_single
 from cnnlite.layers.context import Context
@@ -73,7 +73,7 @@ class RandomFlip(_RandomImages):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed, data_format, **kwargs)
-        self.mode = _choice(mode, MODES, f"{self.name}: mode")
+        self.mode = one_of(mode, MODES, f"{self.name}: mode")
 
     def _axes(self) -> dict[str, bool]:
         return {"rows": self.mode != "horizontal", "columns": self.mode != "vertical"}
@@ -139,8 +139,8 @@ class RandomTranslation(_RandomImages):
             _factor(height_factor, f"{self.name}: height_factor"),
             _factor(width_factor, f"{self.name}: width_factor"),
         )
-        self.fill_mode = _choice(fill_mode, FILL_MODES, f"{self.name}: fill_mode")
-        self.interpolation = _choice(interpolation, INTERPOLATIONS, f"{self.name}: interpolation")
+        self.fill_mode = one_of(fill_mode, FILL_MODES, f"{self.name}: fill_mode")
+        self.interpolation = one_of(interpolation, INTERPOLATIONS, f"{self.name}: interpolation")
         self.fill_value = number(fill_value, f"{self.name}: fill_value")
 
     def _ways(self) -> dict[str, str]:
@@ -165,12 +165,6 @@ class RandomTranslation(_RandomImages):
             return dy if ctx.needs_dx else None
         dx = ops.translate2d_backward(self._images(dy), *shifts, **self._ways())
         return ops.reshape(dx, dy.shape)
-
-
-def _choice(value: Any, choices: tuple[str, ...], where: str) -> str:
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{where}: unknown. Got {value!r}. Choose one of {', '.join(choices)}.")
-    return value
 
 
 def _factor(value: Any, where: str) -> tuple[float, float]:

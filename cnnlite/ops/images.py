@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnnlite.arguments import one_of
 from cnnlite.errors import ShapeError
 from cnnlite.ops.core import Output, Tensor, checked_shape, run, tensor
 from cnnlite.shapes import Pads, Pair, is_int, pair
@@ -22,12 +23,6 @@ def _signed_pads(padding: Any, where: str) -> Pads:
             f"{where}: not ((top, bottom), (left, right)) of integers. Got {padding!r}."
         )
     return (int(top), int(bottom)), (int(left), int(right))
-
-
-def _choice(value: Any, choices: tuple[str, ...], where: str) -> str:
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{where}: unknown. Got {value!r}. Choose one of {', '.join(choices)}.")
-    return value
 
 
 def pad2d(x: Any, padding: Any, *, out: Any = None) -> Tensor:
@@ -110,7 +105,7 @@ def upsample2d_forward(
 
 
 def _enlargement(size: Any, interpolation: Any, where: str) -> tuple[Pair, str]:
-    return pair(size, f"{where}: size"), _choice(
+    return pair(size, f"{where}: size"), one_of(
         interpolation, INTERPOLATIONS, f"{where}: interpolation"
     )
 
@@ -252,8 +247,8 @@ def translate2d_forward(
 
 def _translation(interpolation: Any, fill_mode: Any, where: str) -> dict[str, Any]:
     return {
-        "interpolation": _choice(interpolation, INTERPOLATIONS, f"{where}: interpolation"),
-        "fill_mode": _choice(fill_mode, FILL_MODES, f"{where}: fill_mode"),
+        "interpolation": one_of(interpolation, INTERPOLATIONS, f"{where}: interpolation"),
+        "fill_mode": one_of(fill_mode, FILL_MODES, f"{where}: fill_mode"),
     }
 
 
