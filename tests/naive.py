@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from tests import naive_activations
-from tests.naive_activations import relu, sigmoid
+from tests.naive_activations import relu
 from tests.naive_counts import (  # noqa: F401
     accuracy,
     class_update,
@@ -69,6 +69,7 @@ from tests.naive_normalization import (  # noqa: F401
     lrn_backward,
     lrn_forward,
 )
+from tests.naive_numbers import sigmoid, store
 from tests.naive_optimizers import average_update, clip_scales, update  # noqa: F401
 from tests.naive_penalties import (  # noqa: F401
     orthogonal_penalty_backward,
@@ -95,16 +96,11 @@ from tests.naive_tensor import (  # noqa: F401 - the tests find each operation's
     logical,
     reduce,
     scatter_add,
-    store,
     transpose,
     where,
 )
 
 NAN, INFINITY = math.nan, math.inf
-
-
-def log(x: float) -> float:
-    return -INFINITY if x == 0 else math.log(x)
 
 
 ACTIVATIONS = {None: lambda x: x, "relu": relu, "sigmoid": sigmoid, "tanh": math.tanh}

@@ -11,9 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-
-def store(out: np.ndarray, index: object, value: float, accumulate: bool) -> None:
-    out[index] = out[index] + value if accumulate else value
+from tests.naive_numbers import store
 
 
 def pad2d(y, x, *, padding, accumulate=False):

@@ -14,6 +14,7 @@ from cnnlite import Input, Sequential, layers, optimizers
 from cnnlite.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback
 from cnnlite.errors import CnnliteWarning, FileFormatError
 from tests.processes import run_python
+from tests.weights import bits
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(20, 3)).astype("float32")
@@ -47,10 +48,6 @@ def make() -> Sequential:
     model = Sequential([Input((3,)), layers.Dense(4, "relu"), layers.Dropout(0.5), layers.Dense(2)])
     model.compile("adam", "mse")
     return model
-
-
-def bits(model: Sequential) -> list[bytes]:
-    return [w.tobytes() for w in model.get_weights()]
 
 
 def crash_at(step: int) -> LambdaCallback:

@@ -21,6 +21,7 @@ from cnnlite.callbacks import (
     TerminateOnNaN,
 )
 from cnnlite.errors import CnnliteWarning
+from tests.weights import bits
 
 RNG = np.random.default_rng(2)
 X = RNG.normal(size=(12, 3)).astype("float32")
@@ -32,10 +33,6 @@ def make(rate: float = 0.1) -> Sequential:
     model = Sequential([Input((3,)), layers.Dense(2)])
     model.compile(optimizers.SGD(rate), "mse")
     return model
-
-
-def bits(model: Any) -> list[bytes]:
-    return [w.tobytes() for w in model.get_weights()]
 
 
 def names(folder: Path) -> list[str]:

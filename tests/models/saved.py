@@ -14,10 +14,6 @@ SMALL_X = X[:, 0, 0]
 Y = np.eye(3)[LABELS]
 
 
-def bits(model: Any) -> list[bytes]:
-    return [w.tobytes() for w in model.get_weights()]
-
-
 def small(**compiled: Any) -> Sequential:
     """Return a small compiled model that has made two steps."""
     cnnlite.set_random_seed(1)

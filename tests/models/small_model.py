@@ -25,7 +25,3 @@ def make(rate: float = 0.1, loss: str = "mse", metrics: Any = None, seed: int = 
 
 def mse(model: Sequential, x: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean((model.predict(x, verbose=0).astype("float64") - y) ** 2))
-
-
-def bits(model: Any) -> list[bytes]:
-    return [w.tobytes() for w in model.get_weights()]

@@ -23,10 +23,6 @@ def make(rate: float = 0.1, **settings: Any) -> Sequential:
     return model
 
 
-def bits(model: Any) -> list[bytes]:
-    return [w.tobytes() for w in model.get_weights()]
-
-
 def batches(size: int = 6, weights: bool = False) -> Iterator[Any]:
     """Yield the data once, in order; the last batch is smaller."""
     for i in range(0, 20, size):

@@ -17,7 +17,8 @@ from safetensors.numpy import save as save_tensors
 from cnnlite.errors import FileFormatError
 from cnnlite.models import load_model, saving
 from tests.models.network import LABELS
-from tests.models.saved import SMALL_X, bits, small
+from tests.models.saved import SMALL_X, small
+from tests.weights import bits
 
 
 @pytest.fixture(scope="module")

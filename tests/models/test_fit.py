@@ -10,7 +10,8 @@ import pytest
 import cnnlite
 from cnnlite import Input, Sequential, layers, optimizers
 from cnnlite.callbacks import Callback
-from tests.models.small_model import LABELS, X, Y, bits, make, mse
+from tests.models.small_model import LABELS, X, Y, make, mse
+from tests.weights import bits
 
 # ---- means
 

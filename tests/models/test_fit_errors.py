@@ -10,7 +10,8 @@ import pytest
 from cnnlite import Input, Sequential, layers
 from cnnlite.callbacks import Callback
 from cnnlite.errors import ShapeError
-from tests.models.small_model import LABELS, X, Y, bits, make
+from tests.models.small_model import LABELS, X, Y, make
+from tests.weights import bits
 
 BAD = [
     (lambda m: Sequential([Input((3,)), layers.Dense(2)]).fit(X, Y), ValueError, "not compiled"),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from cnnlite.callbacks import Callback
-from tests.models.small_model import X, Y, bits, make, mse
+from tests.models.small_model import X, Y, make, mse
+from tests.weights import bits
 
 
 class Recorder(Callback):

@@ -10,7 +10,8 @@ import pytest
 
 import cnnlite
 from cnnlite import Input, Sequential, layers
-from tests.models.streams import X, Y, batches, bits, make
+from tests.models.streams import X, Y, batches, make
+from tests.weights import bits
 
 
 def test_a_model_is_built_by_the_first_batch():

@@ -11,6 +11,7 @@ import pytest
 import cnnlite
 from cnnlite import Input, Layer, Model, Sequential, layers, models, ops, optimizers
 from cnnlite.layers.context import Clock
+from tests.weights import bits
 
 RNG = np.random.default_rng(8)
 X = RNG.normal(size=(12, 3)).astype("float32")
@@ -78,10 +79,6 @@ def functional() -> Model:
     x = Input((3,))
     h = layers.Add()([layers.Dense(4, "tanh")(x), layers.Dense(4)(x)])
     return Model(x, layers.Dense(2)(layers.Dropout(0.4)(h)))
-
-
-def bits(model: Any) -> list[bytes]:
-    return [w.tobytes() for w in model.get_weights()]
 
 
 def trained(make: Any, **settings: Any) -> Any:

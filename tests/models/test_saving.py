@@ -14,7 +14,8 @@ import cnnlite
 from cnnlite import Input, Model, Sequential, layers, losses, metrics, optimizers
 from cnnlite.models import load_model
 from tests.models.network import LABELS, X, network
-from tests.models.saved import SMALL_X, Y, bits, small
+from tests.models.saved import SMALL_X, Y, small
+from tests.weights import bits
 
 
 @pytest.mark.parametrize("way", ["file", "deepcopy", "pickle"])

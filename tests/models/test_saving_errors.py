@@ -16,7 +16,8 @@ from cnnlite import Input, Sequential, layers
 from cnnlite.errors import FileFormatError
 from cnnlite.models import load_model
 from tests.models.network import LABELS
-from tests.models.saved import SMALL_X, bits, small
+from tests.models.saved import SMALL_X, small
+from tests.weights import bits
 
 
 class Mine(layers.ReLU):

@@ -13,7 +13,8 @@ import pytest
 import cnnlite
 from cnnlite import Input, Sequential, layers
 from cnnlite.errors import CnnliteWarning, ShapeError
-from tests.models.streams import Parts, W, X, Y, batches, bits, endless, make
+from tests.models.streams import Parts, W, X, Y, batches, endless, make
+from tests.weights import bits
 
 # ---- the same training as from arrays
 
