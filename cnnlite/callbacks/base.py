@@ -23,6 +23,8 @@ class Callback:
     In any hook, a callback may set ``model.stop_training`` or the optimizer's
     ``learning_rate``, change weights, predict and evaluate.  The ``logs`` of
     ``on_epoch_end`` are one dict for all callbacks: what is put in goes to the history.
+    Those of ``on_predict_batch_end`` have copies of the batch's predictions: ``outputs``,
+    an array or a list of them, or the entries of a dict of outputs.
 
     Attributes
     ----------
@@ -162,7 +164,7 @@ class CallbackList:
 
     def call(self, hook: str, *args: Any, logs: Logs | None = None) -> None:
         for callback in self.callbacks:
-            getattr(callback, hook)(*args, logs)
+            getattr(callback, hook)(*args, {} if logs is None else logs)
 
     def abort(self, logs: Logs) -> None:
         """Call ``on_train_abort`` of every callback; one that fails must not hide why."""

@@ -8,6 +8,7 @@ import inspect
 from typing import Any, ClassVar
 
 from cnnlite.arguments import CheckedArguments
+from cnnlite.layers.eager_mask import eager_mask
 from cnnlite.layers.naming import snake_case
 from cnnlite.serialization import class_named, custom_object_scope, serialize
 
@@ -47,6 +48,8 @@ class Configurable(CheckedArguments):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "compute_mask" in vars(cls):
+            cls.compute_mask = eager_mask(cls.compute_mask)  # type: ignore[attr-defined]
         if cls.__module__.startswith("cnnlite.layers."):
             Configurable.own_classes[cls.__name__] = cls
 

@@ -44,7 +44,7 @@ class Masking(Layer):
         return ops.where(steps, x, 0.0)
 
     def compute_mask(self, x: Any, mask: Any, *, ctx: Context) -> Any:
-        return ctx.saved[0]
+        return ctx.saved[0] if ctx.saved else ops.any_not_equal(x, self.mask_value)
 
     def backward(self, dy: Tensor, *, ctx: Context) -> Tensor:
         return ops.where(ctx.saved[1], dy, 0.0)

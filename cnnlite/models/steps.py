@@ -149,7 +149,11 @@ class Steps:
 
     @property
     def losses(self) -> list[float]:
-        """The penalties on the weights as they are now."""
+        """The penalties on the weights as they are now.
+
+        Those on a layer's output need a batch: they are in the loss that ``fit`` and
+        ``evaluate`` report, and not here.  (Keras has those of the last call here.)
+        """
         with self._lock:
             return [regularizer(weight.value) for weight, regularizer in self._regularized()]
 

@@ -69,6 +69,11 @@ class Trainer(Steps):
         plan.run()
         return [plan.arrays[f"out{i}"].copy() for i in range(len(self.graph.outputs))]
 
+    def _outputs(self, arrays: list[np.ndarray]) -> dict[str, Any]:
+        """Return copies of a batch's predictions as logs: ``outputs``, or those of a dict."""
+        packed = self._structures[1].pack([array.copy() for array in arrays])
+        return packed if isinstance(packed, dict) else {"outputs": packed}
+
     def _result(self, return_dict: bool) -> Any:
         logs = self._logs()
         if return_dict:
@@ -317,7 +322,8 @@ class Trainer(Steps):
                 with self._lock:
                     parts.append(self._predict_step(data, samples.start, samples.stop))
                 progress.advance(dict)
-                calls.call("on_predict_batch_end", batch)
+                if calls.callbacks:
+                    calls.call("on_predict_batch_end", batch, logs=self._outputs(parts[-1]))
             if not parts and isinstance(batches, ArrayBatches):  # no samples: the shapes still hold
                 with self._lock:
                     parts.append(self._predict_step(batches.data, 0, 0))
