@@ -26,6 +26,7 @@ def test_at_most_eight_plans_in_one_block():
         model.predict(X[:n], verbose=0)
         assert len(plans(model)) == min(n, MAX_PLANS)
         block = model._arena._memory
+        assert plans(model)[-1].memory is block
         assert all(plan.memory is block or plan.memory is None for plan in plans(model))
         assert all(
             np.shares_memory(a, block)
