@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
+from cnnlite.ops import Parameter
+
+# Most attributes are of these kinds, and the search runs in each step of train_on_batch.
+_PLAIN = frozenset({type(None), bool, int, float, str, np.ndarray, Parameter})
+
 
 def models_and_layers_in(holder: Any) -> list[Any]:
     """Return the layers and models among an object's attributes, each once, in their order."""
@@ -18,12 +25,12 @@ def layers_in(holder: Any) -> list[Any]:
 
 def _found(values: Iterable[Any], nested: bool) -> Iterator[Any]:
     for value in values:
-        if isinstance(value, list | tuple):
-            yield from _found(value, nested)
-        elif isinstance(value, dict):
-            yield from _found(value.values(), nested)
-        elif hasattr(value, "sublayers"):  # a Layer or a Model
-            if nested and hasattr(value, "get_layer"):
+        if type(value) in _PLAIN:
+            continue
+        if isinstance(value, list | tuple | dict):
+            yield from _found(value.values() if isinstance(value, dict) else value, nested)
+        elif hasattr(type(value), "sublayers"):  # a Layer or a Model
+            if nested and hasattr(type(value), "get_layer"):
                 yield from _found(value.sublayers, nested)
             else:
                 yield value

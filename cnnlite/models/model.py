@@ -269,17 +269,15 @@ class Model(CheckedArguments, Trainer):
     @property
     def _stored_weights(self) -> list[Parameter]:
         """The weights in the order of a file: that in which building the graph makes them."""
-        if not self.built:
-            return []
-        found: list[Parameter] = []
-        for layer in units.called(self.graph):
-            found += layer._stored_weights if isinstance(layer, Model) else layer.weights
-        return list(dict.fromkeys(found))
+        return self._stored("weights")
 
-    def _in_stored_order(self, weights: list[Parameter]) -> list[Parameter]:
-        """Return weights in the order of a file, so that slots and sums keep theirs."""
-        wanted = set(weights)
-        return [p for p in self._stored_weights if p in wanted]
+    def _stored(self, kind: str) -> list[Parameter]:
+        """Return weights of a kind in that order; so slots and sums over them keep theirs."""
+        found: list[Parameter] = []
+        for layer in units.called(self.graph) if self.built else []:
+            nested = isinstance(layer, Model)
+            found += layer._stored(kind) if nested else getattr(layer, kind)
+        return list(dict.fromkeys(found))
 
     def count_params(self) -> int:
         """Return the number of values in all weights."""

@@ -61,9 +61,9 @@ class Sequential(Model):
         for other in self._stack:
             if other is not layer and other.name == layer.name:
                 raise ValueError(units.duplicate(self.name, other, layer))
-        sample = getattr(layer, "sample_shape", None)
-        first = not self._stack and not self._tensors and sample is not None
-        tensors = [_input_of(layer, sample)] if first else self._tensors
+        tensors = self._tensors
+        if not self._stack and not tensors:
+            tensors = _first_input(layer)
         if tensors:
             made = layer(tensors[-1])
             if not isinstance(made, SymbolicTensor):
@@ -130,6 +130,15 @@ class Sequential(Model):
 
     def _parts(self) -> list[Any]:
         return list(dict.fromkeys(self._stack))
+
+
+def _first_input(layer: Any) -> list[SymbolicTensor]:
+    """Return the Input that a stack's first layer asks for, or a model has; [] if none."""
+    if isinstance(layer, Model) and layer.built and len(layer.inputs) == 1:
+        known = layer.inputs[0]
+        return [Input(known.shape[1:], known.shape[0], known.dtype)]
+    sample = getattr(layer, "sample_shape", None)
+    return [] if sample is None else [_input_of(layer, sample)]
 
 
 def _input_of(layer: Any, sample: Any, batch_size: int | None = None) -> SymbolicTensor:

@@ -37,7 +37,7 @@ class Steps:
     graph: Any
     name: str
     trainable_weights: Any
-    _in_stored_order: Any
+    _stored: Any
     _structures: tuple[Structure, Structure]  # of the inputs and of the outputs
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ class Steps:
 
     def _regularized(self) -> list[tuple[Parameter, Any]]:
         """Return each trainable weight with each regularizer that counts for it."""
-        weights = self._in_stored_order(self.trainable_weights)
+        weights = self._stored("trainable_weights")
         own = [(w, w.regularizer) for w in weights if w.regularizer is not None]
         everywhere = [
             (w, regularizer)
@@ -310,13 +310,14 @@ class Steps:
         leading = self.graph.leading_to(ends)
         reached = {id(w) for layer in leading for w in layer.trainable_weights}
         reached |= {id(w) for w, _ in self._regularized()}
-        weights = self._in_stored_order(self.trainable_weights)
+        weights = self._stored("trainable_weights")
         return [w for w in weights if id(w) in reached]
 
     def _start_training(self) -> None:
         assert self.optimizer is not None
         weights = self._trained_weights()
-        left = [w.name for w in self.trainable_weights if id(w) not in {id(t) for t in weights}]
+        chosen = set(weights)
+        left = [w.name for w in self._stored("trainable_weights") if w not in chosen]
         if left or not weights:
             what = f"no loss depends on {', '.join(left)}, left as they are"
             nothing = "no weight is trainable, so training changes nothing"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from cnnlite.layers.base import Layer
 from cnnlite.layers.graph import Graph
@@ -26,16 +29,31 @@ def layer_of(unit: Unit) -> Any:
     return unit if isinstance(unit, InputLayer) else unit.layer
 
 
+def _once(function: Callable[[Graph], list[Any]]) -> Callable[[Graph], list[Any]]:
+    """Decorator: remember what a function finds in a graph, which never changes."""
+    known: WeakKeyDictionary[Graph, list[Any]] = WeakKeyDictionary()
+
+    @functools.wraps(function)
+    def found(graph: Graph) -> list[Any]:
+        if graph not in known:
+            known[graph] = function(graph)
+        return list(known[graph])
+
+    return found
+
+
 def calls(graph: Graph) -> list[Node | ModelCall]:
     """Return the calls in an order in which each comes after those it needs."""
     return list(dict.fromkeys(n.calls[0] if n.calls else n for n in graph.nodes))
 
 
+@_once
 def called(graph: Graph) -> list[Any]:
     """Return the layers and models, each once, in the order of first use."""
     return list(dict.fromkeys(call.layer for call in calls(graph)))
 
 
+@_once
 def in_order(graph: Graph) -> list[Any]:
     """Return InputLayers, layers and models in Keras's order.
 

@@ -279,3 +279,13 @@ def test_outputs_are_named_by_the_nested_model():
     inner = Sequential([Input((3,)), layers.Dense(2)], name="inner")
     model = Model(x, [inner(x), layers.Dense(1, name="other")(x)])
     assert model.output_names == ["inner", "other"]
+
+
+def test_a_sequential_that_begins_with_a_model_is_built():
+    """As in Keras: the model's own Input gives the shape."""
+    base = nested()
+    model = Sequential([base, layers.Dense(1)])
+    assert model.built and model.input_shape == (None, 3) and model.layers[0] is base
+    base.trainable = False
+    assert len(model.trainable_weights) == 2
+    assert Sequential([Sequential([layers.Dense(2)]), layers.Dense(1)]).built is False
