@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnlite.arguments import array
 from cnnlite.ops import (
     ACTIVATIONS,
     elu,
@@ -44,7 +45,7 @@ def linear(x: Any) -> np.ndarray:
     >>> activations.linear([1, 2]).tolist()
     [1, 2]
     """
-    return np.asarray(x)
+    return array(x, "linear: x")
 
 
 swish = silu

@@ -1,4 +1,4 @@
-"""Checks of what the user passes: flags, texts, seeds and numbers.
+"""Checks of what the user passes: flags, texts, seeds, numbers and arrays of them.
 
 Constructors and functions say in their annotations what an argument is.  Those annotated
 ``bool`` or ``str`` (or either or None), and those named ``seed``, are checked before the
@@ -17,10 +17,12 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from cnnlite.errors import DtypeError
 from cnnlite.shapes import is_int
 
 __all__ = [
     "CheckedArguments",
+    "array",
     "checks_arguments",
     "flag",
     "number",
@@ -156,6 +158,26 @@ def one_of(value: Any, known: Sequence[str | None], where: str) -> Any:
     return value
 
 
+def array(value: Any, where: str, dtype: Any = None) -> np.ndarray:
+    """Return numbers as a contiguous array of a dtype (None: their own), or raise.
+
+    Examples
+    --------
+    >>> array([1, 2], "dense: x", "float32")
+    array([1., 2.], dtype=float32)
+    >>> array("ab", "dense: x")
+    Traceback (most recent call last):
+    cnnlite.errors.DtypeError: dense: x must be numbers of one shape. Got 'ab'. Pass an array.
+    """
+    try:
+        found = np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        found = np.empty(0, object)
+    if found.dtype.kind not in "fiub":
+        raise DtypeError(f"{where} must be numbers of one shape. Got {value!r:.80}. Pass an array.")
+    return np.asarray(found, dtype=dtype, order="C")
+
+
 def _or_none(check: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
     def checked(value: Any, where: str) -> Any:
         return None if value is None else check(value, where)
@@ -236,7 +258,7 @@ class CheckedArguments:
 def checks_arguments(where: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator: a function's flags, texts and seeds are checked before it runs.
 
-    An unknown keyword is an error that names ``where``.
+    An unknown keyword, or one that is missing, is an error that names ``where``.
 
     Examples
     --------
@@ -252,6 +274,10 @@ def checks_arguments(where: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         names = tuple(parameters)
         found = {name: _check_of(p) for name, p in parameters.items()}
         checks = {name: check for name, check in found.items() if check is not None}
+        empty, required = inspect.Parameter.empty, []
+        for name, p in parameters.items():
+            if p.default is empty and p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
+                required.append(name)
         closed = all(p.kind is not inspect.Parameter.VAR_KEYWORD for p in parameters.values())
 
         @functools.wraps(function)
@@ -262,6 +288,9 @@ def checks_arguments(where: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                         f"{where}: there is no argument {name!r}. "
                         f"help({where.split(':')[0]}) lists them."
                     )
+            for name in required[len(args) :]:
+                if name not in kwargs:
+                    raise TypeError(f"{where}: the argument {name!r} is missing. Pass it.")
             _run(checks, names, args, kwargs, where)
             return function(*args, **kwargs)
 

@@ -14,7 +14,7 @@ import numpy as np
 from cnnlite import ops
 from cnnlite.arguments import CheckedArguments
 from cnnlite.ops import Parameter
-from cnnlite.serialization import made_from
+from cnnlite.serialization import described, made_from
 from cnnlite.shapes import is_int
 
 __all__ = [
@@ -244,7 +244,7 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
     """
     if constraint is None:
         return None
-    return {"class_name": type(constraint).__name__, "config": constraint.get_config()}
+    return described(constraint, Constraint, "constraint")
 
 
 def deserialize(config: dict[str, Any] | None) -> Constraint | None:

@@ -15,7 +15,7 @@ from cnnlite import ops
 from cnnlite.arguments import CheckedArguments
 from cnnlite.errors import ShapeError
 from cnnlite.ops.core import Tensor
-from cnnlite.serialization import made_from
+from cnnlite.serialization import described, made_from
 
 __all__ = [
     "L1",
@@ -251,7 +251,7 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     """
     if regularizer is None:
         return None
-    return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
+    return described(regularizer, Regularizer, "regularizer")
 
 
 def deserialize(config: dict[str, Any] | None) -> Regularizer | None:

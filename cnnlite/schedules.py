@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cnnlite.arguments import CheckedArguments
-from cnnlite.serialization import made_from
+from cnnlite.serialization import described, made_from
 
 __all__ = [
     "CosineDecay",
@@ -382,7 +382,7 @@ def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
     >>> deserialize(serialize(PolynomialDecay(0.1, 10, 0.0)))(5)
     0.05
     """
-    return {"class_name": type(schedule).__name__, "config": schedule.get_config()}
+    return described(schedule, LearningRateSchedule, "schedule")
 
 
 def deserialize(config: dict[str, Any]) -> LearningRateSchedule:

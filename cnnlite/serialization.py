@@ -100,6 +100,15 @@ def class_named(name: Any, own: Mapping[str, type], what: str) -> type:
     return found
 
 
+def described(value: Any, base: type, what: str) -> dict[str, Any]:
+    """Return the configuration from which :func:`made_from` makes an equal object, or raise."""
+    if not isinstance(value, base):
+        raise TypeError(
+            f"{what}: only an instance of {base.__name__} can be serialized. Got {value!r}."
+        )
+    return {"class_name": type(value).__name__, "config": value.get_config()}  # type: ignore[attr-defined]
+
+
 def made_from(config: Mapping[str, Any], own: Mapping[str, type], what: str) -> Any:
     """Return the object of ``{"class_name": ..., "config": ...}``.
 

@@ -55,7 +55,7 @@ def pair(value: Any, where: str, *, minimum: int = 1) -> Pair:
     (2, 2)
     """
     both = (value, value) if is_int(value) else value
-    if not isinstance(both, Sequence) or len(both) != 2 or not all(map(is_int, both)):
+    if not isinstance(both, list | tuple) or len(both) != 2 or not all(map(is_int, both)):
         raise ShapeError(f"{where}: not an integer or a pair of them. Got {value!r}.")
     first, second = int(both[0]), int(both[1])
     if min(first, second) < minimum:
@@ -78,7 +78,7 @@ def sizes(value: Any, count: int, where: str, *, minimum: int = 1) -> tuple[int,
     """
     if count == 2:
         return pair(value, where, minimum=minimum)
-    alone = value[0] if isinstance(value, Sequence) and len(value) == 1 else value
+    alone = value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
     if not is_int(alone):
         raise ShapeError(f"{where}: not an integer or a tuple of one. Got {value!r}.")
     if alone < minimum:
@@ -115,7 +115,7 @@ def window_pads(
     elif is_int(padding):
         rows = columns = pair(padding, where, minimum=0)
         return rows, columns
-    elif isinstance(padding, Sequence) and len(padding) == 2:
+    elif isinstance(padding, list | tuple) and len(padding) == 2:
         rows, columns = (pair(p, where, minimum=0) for p in padding)
         return rows, columns
     raise ShapeError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnlite import arguments, ops
 from cnnlite.arguments import CheckedArguments
-from cnnlite.errors import ShapeError
+from cnnlite.errors import DtypeError, ShapeError
 from cnnlite.random_state import next_seed, splitmix64
 from cnnlite.shapes import is_int
 
@@ -34,6 +34,21 @@ class Initializer(CheckedArguments):
             )
         return tuple(int(n) for n in sizes)
 
+    kinds = "fiub"  # of the dtypes that it makes
+
+    def _dtype(self, dtype: Any) -> np.dtype:
+        """Return the dtype that a call was given, or raise."""
+        try:
+            found = np.dtype(dtype)
+        except TypeError:
+            found = np.dtype(object)
+        if found.kind not in self.kinds or found == np.float16:
+            raise DtypeError(
+                f"{type(self).__name__}: no dtype of a weight. Got {dtype!r}. "
+                'Use "float32" or "float64".'
+            )
+        return found
+
     def get_config(self) -> dict[str, Any]:
         return {}
 
@@ -44,6 +59,8 @@ class Initializer(CheckedArguments):
 
 class RandomInitializer(Initializer):
     """With a seed, every call gives the same values; without, each takes a new one."""
+
+    kinds = "f"
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = arguments.seed(seed, f"{type(self).__name__}: seed")

@@ -23,7 +23,7 @@ class Zeros(Initializer):
     """
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
-        return np.zeros(self._sizes(shape), dtype)
+        return np.zeros(self._sizes(shape), self._dtype(dtype))
 
 
 class Ones(Initializer):
@@ -36,7 +36,7 @@ class Ones(Initializer):
     """
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
-        return np.ones(self._sizes(shape), dtype)
+        return np.ones(self._sizes(shape), self._dtype(dtype))
 
 
 class Constant(Initializer):
@@ -66,7 +66,7 @@ class Constant(Initializer):
                 f"{type(self).__name__}: value of shape {array.shape} is larger than the weight. "
                 f"Got {sizes}. Pass a number, or an array that broadcasts to the weight."
             )
-        return np.full(sizes, array, dtype)
+        return np.full(sizes, array, self._dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:
         return {"value": self.value}
@@ -90,7 +90,7 @@ class Identity(Initializer):
             raise ShapeError(
                 f"{type(self).__name__}: the weight must be a matrix. Got shape {tuple(shape)}."
             )
-        return np.asarray(self.gain * np.eye(shape[0], shape[1]), dtype=dtype)
+        return np.asarray(self.gain * np.eye(shape[0], shape[1]), dtype=self._dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain}

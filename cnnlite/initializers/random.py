@@ -34,9 +34,10 @@ class RandomUniform(RandomInitializer):
             raise ValueError(f"{name}: minval must not exceed maxval. Got {minval!r}, {maxval!r}.")
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+        shape, dtype = self._sizes(shape), self._dtype(dtype)
         return eagerly(
             ops.random_uniform,
-            self._sizes(shape),
+            shape,
             self.minval,
             self.maxval,
             clock=self._clock(),
@@ -65,9 +66,10 @@ class RandomNormal(RandomInitializer):
         self.stddev = number(stddev, where, 0, math.inf, open_ends="[)")
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+        shape, dtype = self._sizes(shape), self._dtype(dtype)
         return eagerly(
             ops.random_normal,
-            self._sizes(shape),
+            shape,
             self.mean,
             self.stddev,
             clock=self._clock(),
@@ -110,7 +112,7 @@ class Orthogonal(RandomInitializer):
         self.gain = number(gain, f"{type(self).__name__}: gain")
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
-        shape = self._sizes(shape)
+        shape, dtype = self._sizes(shape), self._dtype(dtype)
         if len(shape) < 2:
             raise ShapeError(
                 f"Orthogonal: the weight must have 2 dimensions or more. Got shape {tuple(shape)}."

@@ -73,7 +73,7 @@ class VarianceScaling(RandomInitializer):
         self.output_axes = _axes(output_axes, f"{name}: output_axes")
 
     def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
-        shape = self._sizes(shape)
+        shape, dtype = self._sizes(shape), self._dtype(dtype)
         fan_in, fan_out = _fans(shape)
         if self.input_axes is not None and self.output_axes is not None:
             fan_in, fan_out = (
@@ -91,7 +91,13 @@ class VarianceScaling(RandomInitializer):
         truncated = self.distribution == "truncated_normal"
         stddev = float(np.sqrt(variance)) / (_TRUNCATED_STDDEV if truncated else 1.0)
         return eagerly(
-            ops.random_normal, shape, 0.0, stddev, clock=clock, truncated=truncated, dtype=dtype
+            ops.random_normal,
+            shape,
+            0.0,
+            stddev,
+            clock=clock,
+            truncated=truncated,
+            dtype=dtype,
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnnlite import config, initializers
-from cnnlite.arguments import flag
+from cnnlite.arguments import array, flag
 from cnnlite.errors import ShapeError
 from cnnlite.layers.configuration import Configurable
 from cnnlite.layers.context import Context, accepts
@@ -310,7 +310,7 @@ class Layer(Configurable):
                 "Pass only one kind."
             )
         dtype = self.input_dtype or self.dtype
-        arrays = [np.asarray(t, dtype=dtype, order="C") for t in inputs]
+        arrays = [array(t, f"{self.name}: x", dtype) for t in inputs]
         shapes = [a.shape for a in arrays]
         self._checked_shape(shapes if listed else shapes[0], arguments)
         y: Any = Context(layer=self).call(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnlite import ops
+from cnnlite.arguments import array
 from cnnlite.layers.base import Layer, check_single, positive
 from cnnlite.layers.context import Context
 from cnnlite.layers.symbolic import Shape, SymbolicTensor
@@ -87,7 +88,7 @@ class Embedding(Layer):
             if x.node is None:  # a model checks what it is given for this input
                 x.limit = self.input_dim if x.limit is None else min(x.limit, self.input_dim)
         elif not isinstance(x, list | tuple) or not any(isinstance(t, SymbolicTensor) for t in x):
-            check_ids(np.asarray(x), self.input_dim, self.name)
+            check_ids(array(x, f"{self.name}: x"), self.input_dim, self.name)
         return super().__call__(x, training, mask, **kwargs)
 
     def _ids(self, x: Any) -> Tensor:

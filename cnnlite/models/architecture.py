@@ -109,7 +109,13 @@ def build(config: Mapping[str, Any]) -> Model:
     config : dict
         From :func:`graph_config`.
     """
-    return _build(config, [])
+    try:
+        return _build(config, [])
+    except (KeyError, IndexError, AttributeError) as error:
+        raise ValueError(
+            f"no architecture of a model: a part of it is missing or wrong. Got "
+            f"{type(error).__name__}: {error}. Pass what model.get_config() or to_json() returned."
+        ) from None
 
 
 def _build(config: Mapping[str, Any], made: list[Any]) -> Model:
@@ -125,6 +131,12 @@ def _build(config: Mapping[str, Any], made: list[Any]) -> Model:
             "no architecture of a model: it needs class_name, inputs and layers. "
             f"Got {config!r:.80}. Pass what model.get_config() or to_json() returned."
         )
+    for key in ("inputs", "layers"):
+        entries = config[key]
+        if not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
+            raise ValueError(
+                f"no architecture of a model: {key} must be a list of dicts. Got {entries!r:.80}."
+            )
     inputs = [
         Input(i["shape"], i["batch_size"], i["dtype"], name=i["name"]) for i in config["inputs"]
     ]

@@ -26,6 +26,7 @@ from cnnlite.models.structure import Structure, flatten
 from cnnlite.models.training import Trainer
 from cnnlite.ops import Parameter
 from cnnlite.serialization import custom_object_scope
+from cnnlite.shapes import is_int
 
 _models: weakref.WeakSet[Model] = weakref.WeakSet()
 
@@ -218,6 +219,8 @@ class Model(CheckedArguments, Trainer):
         if index is None and name is None:
             raise ValueError(f"{self.name}: get_layer needs a name or an index. Pass one.")
         if index is not None:
+            if not is_int(index):
+                raise TypeError(f"{self.name}: index must be an integer. Got {index!r}.")
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(
                     f"{self.name}: no layer {index}. The model has {len(self.layers)} layers."
@@ -240,6 +243,8 @@ class Model(CheckedArguments, Trainer):
         expand_nested : bool
             List the layers of nested models too.
         """
+        if not callable(print_fn):
+            raise TypeError(f"{self.name}: print_fn must be a function. Got {print_fn!r}.")
         summaries.summary(self, print_fn, expand_nested)
 
     @property
@@ -317,7 +322,7 @@ class Model(CheckedArguments, Trainer):
             if isinstance(x, dict) and keys is not None:
                 xs = [x[key] for key in keys]
             return self._structures[1].pack(self._inline(xs, training))
-        return self.predict_on_batch(x, training=bool(training))
+        return self._predict_now(x, bool(training), self.name)
 
     def _inline(self, xs: Sequence[SymbolicTensor], training: Any = None) -> list[SymbolicTensor]:
         """Call the model's layers on other symbolic tensors, as one call of the model."""

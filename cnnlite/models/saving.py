@@ -351,6 +351,8 @@ def read(filepath: Any) -> bytes:
 
 def write(filepath: Any, data: bytes, overwrite: bool) -> None:
     """Write a file so that a crash leaves the old one or the new one, never a half."""
+    if not isinstance(filepath, str | os.PathLike):
+        raise TypeError(f"save: the file's name must be a string or path. Got {filepath!r}.")
     path = Path(filepath)
     if path.suffix != SUFFIX:
         raise ValueError(

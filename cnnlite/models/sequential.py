@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
+from cnnlite.arguments import array
 from cnnlite.errors import ShapeError
 from cnnlite.layers.base import Layer
 from cnnlite.layers.graph import Graph
@@ -42,6 +41,8 @@ class Sequential(Model):
         self._begin(name)
         self._stack: list[Any] = []
         self._tensors: list[SymbolicTensor] = []  # the Input, then each layer's output
+        if layers is not None and (isinstance(layers, str) or not isinstance(layers, Iterable)):
+            raise TypeError(f"{self.name}: layers must be a list of layers. Got {layers!r}.")
         for layer in layers or []:
             self.add(layer)
         if not trainable:
@@ -57,7 +58,7 @@ class Sequential(Model):
             self._tensors = [layer]
             return
         if not isinstance(layer, Layer | Model):
-            raise TypeError(f"{self.name}: not a layer. Got {layer!r}.")
+            raise TypeError(f"{self.name}: not a layer. Got {layer!r}. Add a Layer or a Model.")
         for other in self._stack:
             if other is not layer and other.name == layer.name:
                 raise ValueError(units.duplicate(self.name, other, layer))
@@ -120,8 +121,11 @@ class Sequential(Model):
             if not self._stack:
                 raise ValueError(f"{self.name}: the model has no layers. Add one.")
             self._build_on(Input(x.shape[1:], x.shape[0], x.dtype))
-        else:
-            self.build((None, *np.shape(x)[1:]) if np.ndim(x) else None)
+            return
+        shape = array(x, f"{self.name}: x").shape
+        if not shape:
+            raise ShapeError(f"{self.name}: x needs a batch axis. Got {x!r}. Pass an array.")
+        self.build((None, *shape[1:]))
 
     @property  # type: ignore[misc]
     def layers(self) -> list[Any]:

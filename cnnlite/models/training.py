@@ -54,11 +54,14 @@ class Trainer(Steps):
     @checks_arguments("Model.predict_on_batch")
     def predict_on_batch(self, x: Any, training: bool | None = False) -> Any:
         """Return the predictions for one batch."""
+        return self._predict_now(x, bool(training), "predict_on_batch")
+
+    def _predict_now(self, x: Any, training: bool, where: str) -> Any:
         with self._lock:
-            data = Dataset(self._inputs(x, "predict_on_batch"))
+            data = Dataset(self._inputs(x, where))
             if training:
                 self._clock.step += 1  # fresh masks on every call
-            return self._structures[1].pack(self._predict_step(data, 0, len(data), bool(training)))
+            return self._structures[1].pack(self._predict_step(data, 0, len(data), training))
 
     def _predict_step(
         self, data: Dataset, start: int, stop: int, training: bool = False

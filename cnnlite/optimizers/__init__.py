@@ -9,7 +9,7 @@ from cnnlite.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from cnnlite.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from cnnlite.optimizers.base import Optimizer
 from cnnlite.optimizers.gradient_descent import SGD, Lion
-from cnnlite.serialization import made_from
+from cnnlite.serialization import described, made_from
 
 __all__ = [
     "SGD",
@@ -64,7 +64,7 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     >>> deserialize(serialize(SGD(0.5))).learning_rate
     0.5
     """
-    return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
+    return described(optimizer, Optimizer, "optimizer")
 
 
 def deserialize(config: dict[str, Any]) -> Optimizer:

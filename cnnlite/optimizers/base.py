@@ -194,6 +194,8 @@ class Optimizer(CheckedArguments):
 
     @iterations.setter
     def iterations(self, value: int) -> None:
+        if not is_int(value) or value < 0:
+            raise ValueError(f"{self.name}: iterations must be 0 or more. Got {value!r}.")
         self._iterations[0] = value
 
     def begin_step(self) -> None:
@@ -228,6 +230,8 @@ class Optimizer(CheckedArguments):
         ValueError
             If the optimizer was built for others and knows none of these.
         """
+        if not all(isinstance(w, Parameter) for w in weights):
+            raise TypeError(f"{self.name}: build needs a list of weights. Got {weights!r}.")
         if [id(w) for w in weights] == [id(w) for w in self.weights] and self.built:
             return
         if self.built and weights and not any(id(w) in self._kept for w in weights):
@@ -275,8 +279,15 @@ class Optimizer(CheckedArguments):
                 f"{self.name}: exclude_from_weight_decay must come before the first step. "
                 f"Got {len(self._kept)} weights built already."
             )
-        pattern = "|".join(var_names) if var_names else None
-        self._excluded = ({id(w) for w in var_list or ()}, pattern)
+        names = [var_names] if isinstance(var_names, str) else var_names or []
+        if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
+            raise TypeError(f"{self.name}: var_names must be a list of str. Got {var_names!r}.")
+        weights = [] if var_list is None else var_list
+        listed = isinstance(weights, list | tuple)
+        if not listed or not all(isinstance(w, Parameter) for w in weights):
+            raise TypeError(f"{self.name}: var_list must be a list of weights. Got {var_list!r}.")
+        pattern = "|".join(names) if names else None
+        self._excluded = ({id(w) for w in weights}, pattern)
 
     def _decays_at_all(self, weight: Parameter) -> bool:
         ids, pattern = self._excluded
