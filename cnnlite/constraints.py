@@ -90,7 +90,7 @@ def _number(value: Any, where: str, largest: float = float("inf")) -> float:
 def _axis(axis: Any, where: str) -> int | list[int]:
     if is_int(axis):
         return int(axis)
-    if isinstance(axis, Sequence) and axis and all(is_int(a) for a in axis):
+    if isinstance(axis, list | tuple) and axis and all(is_int(a) for a in axis):
         return [int(a) for a in axis]
     raise ValueError(f"{where} must be an integer or a list of them. Got {axis!r}.")
 

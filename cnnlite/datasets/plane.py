@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlite.arguments import number
 from cnnlite.datasets.draws import Points, count_of, generator, noise_of, shuffled
 from cnnlite.errors import ShapeError
 from cnnlite.shapes import is_int
@@ -229,8 +230,7 @@ def spirals(
     """
     n, noise = count_of(n, "spirals: n"), noise_of(noise, "spirals")
     classes = count_of(classes, "spirals: classes", 2)
-    if not isinstance(turns, int | float | np.number) or not 0 < turns < np.inf:
-        raise ValueError(f"spirals: turns must be a positive number. Got {turns!r}.")
+    turns = number(turns, "spirals: turns", 0, np.inf, open_ends="()")
     rng, y = generator(seed, "spirals"), _classes(n, classes)
     t = rng.uniform(0, 1, n)
     x = _polar((1 + 12 * t) / 13, 2 * np.pi * (turns * t + y / classes))

@@ -60,7 +60,15 @@ class InputLayer(Layer):
         batch_input_shape: Sequence[int | None] | None = None,
     ) -> None:
         super().__init__(name=name)
-        # Keras's older names.
+        for new, old, values in (
+            ("shape", "input_shape", (shape, input_shape)),
+            ("batch_shape", "batch_input_shape", (batch_shape, batch_input_shape)),
+        ):
+            if None not in [v if v is None else 0 for v in values]:
+                raise ShapeError(
+                    f"Input: {old} is an older name of {new}. Got {values[1]!r} and {values[0]!r}. "
+                    "Leave one out."
+                )
         shape = input_shape if shape is None else shape
         batch_shape = batch_input_shape if batch_shape is None else batch_shape
         self.batch_shape: Shape = _checked_batch_shape(shape, batch_size, batch_shape)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cnnlite.layers.base import Layer
+from cnnlite.layers.symbolic import checked_sample_shape
 
 
 class Lambda(Layer):
@@ -49,6 +50,10 @@ class Lambda(Layer):
         super().__init__(**kwargs)
         if not callable(function):
             raise TypeError(f"{self.name}: function must be a function. Got {function!r}.")
+        if arguments is not None and not isinstance(arguments, dict):
+            raise TypeError(f"{self.name}: arguments must be a dict. Got {arguments!r}.")
+        if not callable(output_shape):
+            checked_sample_shape(output_shape, f"{self.name}: output_shape")
         self.function, self.output_shape = function, output_shape
         self.arguments = dict(arguments or {})
 

@@ -126,15 +126,19 @@ class MultiHeadAttention(Layer):
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
-            projection_regularizer=activity_regularizer,
+            activity_regularizer=activity_regularizer,
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
         )
+        # It counts for the projections, not for what comes out.
+        self.projection_regularizer, self.activity_regularizer = self.activity_regularizer, None
 
     def _checked_sizes(self, output_shape: Any) -> tuple[int, ...] | None:
         if output_shape is None:
             return None
         sizes = output_shape if isinstance(output_shape, list | tuple) else (output_shape,)
+        if not sizes:
+            raise ShapeError(f"{self.name}: output_shape must be sizes. Got {output_shape!r}.")
         return tuple(positive(n, f"{self.name}: output_shape") for n in sizes)
 
     # -- building

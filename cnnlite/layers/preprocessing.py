@@ -64,8 +64,9 @@ class Rescaling(Layer):
 def _numbers(value: Any, where: str) -> Any:
     """Return a number or an array of numbers as a float or nested lists of floats."""
     try:
-        if value is not None:
-            return np.asarray(value, dtype=np.float64).tolist()
+        array = np.asarray(value)
+        if array.dtype.kind in "fiu" and array.size and not np.isnan(array).any():
+            return array.astype(np.float64).tolist()
     except (TypeError, ValueError):
         pass
     raise TypeError(f"{where} must be a number or an array of numbers. Got {value!r}.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from cnnlite.arguments import number
 from cnnlite.optimizers.base import Optimizer
 
 
@@ -115,8 +117,12 @@ class Adagrad(Optimizer):
             ema_momentum, ema_overwrite_frequency, loss_scale_factor,
             gradient_accumulation_steps, name,
         )  # fmt: skip
-        self.initial_accumulator_value = self._positive(
-            initial_accumulator_value, "initial_accumulator_value"
+        self.initial_accumulator_value = number(
+            initial_accumulator_value,
+            f"{self.name}: initial_accumulator_value",
+            0,
+            math.inf,
+            open_ends="[)",
         )
         self.epsilon = self._positive(epsilon, "epsilon", zero=False)
 

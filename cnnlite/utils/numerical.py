@@ -69,7 +69,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> NDArray[np.float64
         )
     if classes.size and (classes.min() < 0 or classes.max() >= num_classes):
         raise ValueError(
-            f"to_categorical: a class must lie in 0 to {num_classes - 1}. Got "
+            f"to_categorical: x: a class must lie in 0 to {num_classes - 1}. Got "
             f"{classes.min()} to {classes.max()}. Renumber the classes, or pass num_classes."
         )
     one_hot = np.zeros((classes.size, num_classes))
@@ -113,7 +113,8 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> NDArray[Any]:
     values = np.asarray(x)
     if values.dtype.kind not in "fiub":
         raise DtypeError(f"normalize: x must be numbers. Got dtype {values.dtype}.")
-    if not isinstance(order, int | float | np.number) or isinstance(order, bool):
+    plain = isinstance(order, int | float | np.number) and not isinstance(order, bool)
+    if not plain or np.isnan(order):
         raise ValueError(f"normalize: order must be a number, 2 or inf, say. Got {order!r}.")
     if not values.ndim:
         raise ShapeError("normalize: x must have an axis. Got a single number.")

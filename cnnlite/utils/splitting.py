@@ -145,7 +145,8 @@ def _sizes(left: Any, right: Any, n: int) -> tuple[int, int]:
         raise ValueError("split_dataset: no sizes. Pass left_size or right_size.")
     if all(isinstance(s, float | np.floating) for s in (left, right)) and left + right > 1:
         raise ValueError(
-            f"split_dataset: the fractions come to more than 1. Got {left!r} and {right!r}."
+            f"split_dataset: the fractions come to more than 1. Got left_size={left!r} and "
+            f"right_size={right!r}."
         )
     counts = [
         None if size is None else _count(size, n, f"split_dataset: {name}")

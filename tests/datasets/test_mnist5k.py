@@ -123,7 +123,7 @@ def test_loads_from_a_zip(tmp_path: Path):
     archive = tmp_path / "package.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("cnnlite/__init__.py", "")
-        for name in ("errors.py", "optional.py", "random_state.py", "shapes.py"):
+        for name in ("arguments.py", "errors.py", "optional.py", "random_state.py", "shapes.py"):
             file.write(datasets.parent / name, f"cnnlite/{name}")
         for path in [*datasets.glob("*.py"), *datasets.glob("data/*")]:
             file.write(path, Path("cnnlite/datasets") / path.relative_to(datasets))
