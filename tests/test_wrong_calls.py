@@ -56,7 +56,7 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: model().add("ab"), TypeError, "mine: not a layer. Got 'ab'. Add a Layer or a Model"),
     (lambda: cnnlite.Sequential(3), TypeError, "sequential.*: layers must be a list of layers. Got 3"),
     (lambda: cnnlite.Sequential("ab"), TypeError, "sequential.*: layers must be a list"),
-    (lambda: model().set_weights(3), TypeError, "mine: set_weights needs a list of arrays. Got 3"),
+    (lambda: model().set_weights(3), TypeError, "mine: set_weights needs a list of arr"),
     (lambda: model().set_weights([[[1], [2, 3]], [1]]), TypeError, "mine: set_weights: weights"),
     (lambda: model().get_layer(index="x"), TypeError, "mine: index must be an integer. Got 'x'"),
     (lambda: model().summary("x"), TypeError, "mine: print_fn must be a function. Got 'x'"),
