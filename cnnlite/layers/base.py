@@ -14,7 +14,7 @@ from cnnlite import config, initializers
 from cnnlite.arguments import array, flag
 from cnnlite.errors import ShapeError
 from cnnlite.layers.configuration import Configurable
-from cnnlite.layers.context import Context, accepts
+from cnnlite.layers.context import Context, accepts, takes_ctx
 from cnnlite.layers.naming import snake_case, unique_name
 from cnnlite.layers.sublayers import layers_in
 from cnnlite.layers.symbolic import (
@@ -346,7 +346,7 @@ class Layer(Configurable):
     @property
     def _composite(self) -> bool:
         """Whether ``call`` is written as in Keras, without ctx."""
-        return not accepts(type(self).call, "ctx")
+        return not takes_ctx(self)
 
     @property
     def output(self) -> Any:

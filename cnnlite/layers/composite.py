@@ -10,17 +10,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnnlite import ops
+from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context, accepts
 from cnnlite.layers.graph import Graph
 from cnnlite.layers.no_values import SymbolicError
 from cnnlite.layers.rnn_stacked import flat_sizes, flat_states, in_form
 from cnnlite.layers.symbolic import CARRIED_MASK, Shape, SymbolicTensor
-
-if TYPE_CHECKING:
-    from cnnlite.layers.base import Layer
 
 
 @dataclass

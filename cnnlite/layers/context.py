@@ -108,6 +108,23 @@ def accepts(function: Callable, name: str) -> bool:
     return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
 
 
+def takes_ctx(layer: Any) -> bool:
+    """Return whether a layer's ``call`` computes with a context; else it only calls layers.
+
+    One that takes any keyword (``**kwargs``) does if its class has a ``backward``.
+    """
+    cls: Any = type(layer)
+    return _takes_ctx(cls)
+
+
+@functools.cache
+def _takes_ctx(cls: Any) -> bool:
+    if "ctx" in inspect.signature(cls.call).parameters:
+        return True
+    own = any("backward" in vars(c) for c in cls.__mro__ if c.__module__ != "cnnlite.layers.base")
+    return own and accepts(cls.call, "ctx")
+
+
 class Context:
     """What one call of a layer keeps in one step; a layer used twice gets two.
 
@@ -180,7 +197,7 @@ class Context:
         layer = self._own_layer()
         function = type(layer).call
         given = {"training": training, "mask": mask}
-        if accepts(function, "ctx"):
+        if takes_ctx(layer):
             known = {name: value for name, value in given.items() if accepts(function, name)}
             y = layer.call(x, ctx=self, **known, **arguments)
         else:
@@ -201,7 +218,7 @@ class Context:
             pairs = zip(_listed(dy), _listed(self._activity), strict=True)
             dys = [_with_penalty(layer.activity_regularizer, d, y) for d, y in pairs]
             dy = dys if several else dys[0]
-        if not accepts(type(layer).call, "ctx"):
+        if not takes_ctx(layer):
             return composite.backward(self, layer, dy)
         return layer.backward(dy, ctx=self)
 
@@ -210,7 +227,8 @@ class Context:
         from cnnlite.layers import composite
 
         layer = self._own_layer()
-        if not accepts(type(layer).call, "ctx"):
+        own = type(layer).compute_mask is not composite.Layer.compute_mask
+        if not takes_ctx(layer) and not own:
             return composite.mask(self)
         if mask is not None and not layer.supports_masking:
             warnings.warn(

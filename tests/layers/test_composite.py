@@ -248,3 +248,86 @@ def test_mistakes(layer: Any, error: type[Exception], match: str):
 def test_two_tensors_are_passed_as_a_list():
     with pytest.raises(TypeError, match=r"one argument.*layer\(\[a, b\]\)"):
         layers.Add()(X, X)
+
+
+def test_call_may_take_any_keyword():
+    """As Keras's examples do; with a ``backward`` the keywords have ctx."""
+
+    class Any1(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = layers.Dense(2)
+
+        def call(self, x, **kwargs):
+            return self.dense(x)
+
+    class Any2(layers.Layer):
+        def call(self, x, **kwargs):
+            return ops.multiply(x, 3.0)
+
+        def backward(self, dy, *, ctx):
+            return ops.multiply(dy, 3.0)
+
+    model = Sequential([Input((3,)), Any1(), Any2()])
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"][0])
+    dense = model.layers[0].dense
+    expected = 3 * (X @ dense.kernel.numpy() + dense.bias.numpy())
+    np.testing.assert_allclose(model(X), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_compute_mask_of_its_own_counts():
+    """It takes the place of the masks that the layers inside pass on."""
+
+    class Ends(layers.Layer):
+        supports_masking = True
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def compute_mask(self, inputs, mask=None):
+            return None
+
+    x = np.random.default_rng(3).normal(size=(2, 5, 3)).astype("float32")
+    x[:, 3:] = 0
+    found = []
+    for kind in (Ends, lambda: layers.Dense(2)):
+        start = Input((5, 3))
+        layer = kind()
+        h = layer(layers.Masking()(start))
+        model = Model(start, [layers.GlobalAveragePooling1D()(h), h])
+        mean, h = model.predict(x, verbose=0)
+        found.append([np.allclose(mean, h[:, :n].mean(1), atol=1e-6) for n in (5, 3)])
+    assert found == [[True, False], [False, True]]
+
+
+def test_a_layer_of_numpy_inside_runs_anew_each_step():
+    class Cube(layers.Layer):
+        dynamic = True
+
+        def call(self, x, *, ctx, training=False, mask=None):
+            ctx.save(x)
+            return x**3
+
+        def backward(self, dy, *, ctx):
+            (x,) = ctx.saved
+            return 3 * x**2 * dy
+
+    class Holder(layers.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.cube = Cube()
+
+        def call(self, x):
+            return self.cube(x) + x
+
+    model = Sequential([Input((3,)), layers.Dense(3), Holder()])
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.fit(X, X, epochs=2, verbose=0).history["loss"]).all()
+    h = model.layers[0](X)
+    np.testing.assert_allclose(model.predict(X, verbose=0), h**3 + h, rtol=1e-5, atol=1e-6)
+    assert cnnlite.check_gradients(Holder(), X).passed
