@@ -163,6 +163,9 @@ def test_before_the_first_batch():
         cls = getattr(metrics, name)
         if cls is not metrics.R2Score:
             assert np.all(np.asarray(cls().result()) == 0)
+    assert metrics.F1Score().result().shape == (0,)  # how many classes, no batch has said
+    for average in ("micro", "macro", "weighted"):
+        assert metrics.F1Score(average).result() == 0.0
 
 
 class Hits(metrics.Metric):

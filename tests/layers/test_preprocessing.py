@@ -251,3 +251,9 @@ def names() -> Iterator[dict[str, Any]]:
 def test_bad_input(make: Any, error: type[Exception], match: str, names: dict[str, Any]):
     with pytest.raises(error, match=match):
         make(names)
+
+
+def test_what_normalization_measured_is_not_trained():
+    layer = layers.Normalization()
+    layer.adapt(np.array([[0, 10], [2, 30]], "float32"))
+    assert layer.trainable_weights == [] and len(layer.non_trainable_weights) >= 2
