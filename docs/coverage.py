@@ -1,26 +1,33 @@
 """Write docs/keras-coverage.md: which of Keras 3.15's public names cnnlite has.
 
 Run ``python docs/coverage.py`` from the repository's root.  ``keras-3.15.json`` beside this
-file lists Keras's names with their arguments and defaults (facts, read from an installed
-Keras 3.15.0 by ``inspect``); the rest is read from cnnlite itself.
+file lists Keras's names with their arguments and defaults, and the methods and attributes of
+its base classes (facts, read from an installed Keras 3.15.0 by ``inspect``); the rest is read
+from cnnlite itself.  What an argument is refused with is found by trying it: see
+``coverage_refused.py``.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER))
+from coverage_refused import refused  # noqa: E402
+
 TARGET = FOLDER / "keras-coverage.md"
-MODULES = {"datasets": "cnnlite.datasets", "Model methods": "cnnlite.models"}
 _EMPTY = inspect.Parameter.empty
 # Every layer, loss, metric and optimizer takes these, by keyword at least.
 _COMMON = {"name", "dtype", "trainable"}
+_MEMBERS = " members"  # ends the namespaces that are a base class
 
 
 def keras() -> dict[str, dict[str, list[list[str]] | None]]:
@@ -31,16 +38,48 @@ def keras() -> dict[str, dict[str, list[list[str]] | None]]:
 def ours(namespace: str, name: str) -> Any:
     """Return what cnnlite has under a name of Keras's, or None."""
     module: Any
-    if namespace == "Model methods":
-        module = importlib.import_module("cnnlite.models").Model
-    else:
-        try:
-            module = importlib.import_module(f"cnnlite.{namespace}")
-        except ImportError:
-            return None
+    if namespace.endswith(_MEMBERS):
+        return _member(_base(namespace.removesuffix(_MEMBERS)), name)
+    try:
+        module = importlib.import_module(f"cnnlite.{namespace}")
+    except ImportError:
+        return None
     found = getattr(module, name, None)
     # A module of this name is what Keras means only among the data sets.
     return None if inspect.ismodule(found) and namespace != "datasets" else found
+
+
+def _base(name: str) -> Any:
+    """Return the class that Keras's base class of this name is here."""
+    for module in ("models", "layers", "metrics", "optimizers", "losses", "callbacks"):
+        found = getattr(importlib.import_module(f"cnnlite.{module}"), name, None)
+        if found is not None:
+            return found
+    raise ValueError(f"no class {name!r}.")
+
+
+@functools.cache
+def _samples() -> list[Any]:
+    """Return an object of each base class, for the attributes that constructors set."""
+    from cnnlite import callbacks, layers, losses, metrics, models, optimizers
+
+    model = models.Sequential([layers.Input((1,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return [
+        model,
+        layers.Layer(name="layer"),
+        metrics.Metric(),
+        optimizers.SGD(),
+        losses.Loss(),
+        callbacks.Callback(),
+    ]
+
+
+def _member(cls: Any, name: str) -> Any:
+    """Return a class's method or property, or its name for an attribute; None if there is none."""
+    if inspect.getattr_static(cls, name, None) is not None:
+        return getattr(cls, name)
+    return name if any(isinstance(s, cls) and name in vars(s) for s in _samples()) else None
 
 
 def differences(namespace: str, name: str, theirs: list[list[str]] | None) -> list[str]:
@@ -50,7 +89,7 @@ def differences(namespace: str, name: str, theirs: list[list[str]] | None) -> li
         return []
     function = found.__init__ if inspect.isclass(found) else found
     parameters = list(inspect.signature(function).parameters.values())
-    if inspect.isclass(found) or namespace == "Model methods":
+    if parameters and parameters[0].name == "self":
         parameters = parameters[1:]
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     free = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
@@ -85,11 +124,46 @@ def _same(value: Any, text: str) -> bool:
         return repr(value) == text
 
 
+def _ignored() -> list[tuple[str, str, str]]:
+    """Return the arguments that are taken and change nothing: name, argument, why."""
+    step = "nothing is compiled, and nothing scaled"
+    return [
+        *(
+            ("Model members.compile", argument, step)
+            for argument in ("steps_per_execution", "jit_compile", "auto_scale_loss")
+        ),
+        *(
+            (f"layers.{name}", "unroll", "a sequence is one kernel call, with nothing to unroll")
+            for name in ("SimpleRNN", "LSTM", "GRU", "RNN")
+        ),
+        *(
+            (f"layers.{name}", "use_cudnn", "no back end here runs on a GPU")
+            for name in ("LSTM", "GRU")
+        ),
+        ("Metric members.add_variable", "aggregation", "there is one process"),
+        ("layers.Lambda", "output_shape", "the function's result has it"),
+    ]
+
+
+# What is taken and means another thing than in Keras.
+MEANINGS = {
+    "metrics": "`dtype` is what a call computes in; a state is always float64, also that of "
+    "`add_variable`",
+    "Model members.losses": "penalties on weights alone; those on outputs are in the loss",
+    "Model members.call": "runs once, on symbolic tensors; a `train_step` of one's own is refused",
+    "Layer members.call": "computes with `cnnlite.ops` and comes with a `backward`",
+    "Loss members.call": "takes `ctx`, computes with `cnnlite.ops` and comes with a `backward`",
+}
+
+
 def coverage() -> Iterator[str]:
     """Yield the lines of the page."""
     yield "# What of Keras 3.15 cnnlite covers"
     yield ""
     yield "Written by `python docs/coverage.py`, from the code; do not edit it by hand."
+    yield "Covered is what has Keras's name; the tables below tell what differs, what is refused,"
+    yield "what has no effect.  `Layer members` and the like are the methods and attributes of the"
+    yield "base classes."
     yield ""
     api = keras()
     yield "| namespace | covered | not covered |"
@@ -108,6 +182,30 @@ def coverage() -> Iterator[str]:
         for name, theirs in names.items():
             for phrase in differences(namespace, name, theirs):
                 yield f"| {namespace}.{name} | {phrase} |"
+    yield ""
+    yield "Arguments that are there and refused, with what the error says:"
+    yield ""
+    yield "| argument | refused by | reason |"
+    yield "|---|---|---|"
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for namespace, name, given, reason in refused(api):
+        grouped.setdefault((given, reason), []).append(f"{namespace}.{name}")
+    for (given, reason), classes in grouped.items():
+        yield f"| {given} | {', '.join(classes)} | {reason} |"
+    yield ""
+    yield "Arguments that are there and change nothing:"
+    yield ""
+    yield "| name | argument | why |"
+    yield "|---|---|---|"
+    for name, argument, why in _ignored():
+        yield f"| {name} | {argument} | {why} |"
+    yield ""
+    yield "What has Keras's name and another meaning, as far as it is known:"
+    yield ""
+    yield "| name | meaning |"
+    yield "|---|---|"
+    for name, meaning in MEANINGS.items():
+        yield f"| {name} | {meaning} |"
 
 
 def main() -> None:

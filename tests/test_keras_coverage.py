@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ page = load()
 # Where a default is another, and why.
 ALLOWED = {
     ("layers", "AveragePooling2D", "pool_size"): "2 by default, as MaxPooling2D",
-    ("Model methods", "summary", "print_fn"): "print itself",
+    ("Model members", "summary", "print_fn"): "print itself",
     ("callbacks", "CallbackList", "callbacks"): "made by fit alone",
     ("callbacks", "CallbackList", "model"): "made by fit alone",
 }
@@ -54,3 +55,35 @@ def test_arguments_are_keras_s(namespace: str, name: str, theirs: Any):
         and (namespace, name, phrase.split()[0]) not in ALLOWED
     ]
     assert not wrong
+
+
+def test_what_is_refused_has_a_reason():
+    """Found by trying: those that are known are found, and each says why."""
+    found = list(page.refused(page.keras()))
+    assert all(reason.endswith(".") for *_, reason in found)
+    arguments = {(name, given.split("=")[0]) for _, name, given, _ in found}
+    assert arguments >= {
+        ("Conv2D", "data_format"),
+        ("BatchNormalization", "renorm"),
+        ("BatchNormalization", "synchronized"),
+        ("MultiHeadAttention", "flash_attention"),
+        ("Adam", "gradient_accumulation_steps"),
+        ("Adam", "loss_scale_factor"),
+    }
+
+
+def test_what_is_said_of_an_argument_is_said_of_one_that_is_there():
+    """What has no effect, and what means something else, exists under that name."""
+    for name, argument, _ in page._ignored():
+        found = page.ours(*name.rsplit(".", 1))
+        function = found.__init__ if isinstance(found, type) else found
+        assert argument in inspect.signature(function).parameters, (name, argument)
+    names = page.keras().keys()
+    for name in page.MEANINGS:
+        assert name in names or page.ours(*name.rsplit(".", 1)) is not None, name
+
+
+def test_attributes_that_constructors_set_are_found():
+    assert page.ours("Model members", "stop_training") == "stop_training"
+    assert page.ours("Callback members", "params") == "params"
+    assert page.ours("Layer members", "no_such_attribute") is None

@@ -24,7 +24,7 @@ from cnnlite.layers.symbolic import (
     SymbolicTensor,
     checked_sample_shape,
 )
-from cnnlite.layers.weights import assign_all
+from cnnlite.layers.weights import WeightNames, assign_all, check_weight_dtype
 from cnnlite.ops import Parameter
 from cnnlite.shapes import is_int
 
@@ -38,7 +38,7 @@ class _Source(threading.local):
 _source = _Source()
 
 
-class Layer(Configurable):
+class Layer(WeightNames, Configurable):
     """A function with weights, its derivative written beside it.
 
     A subclass defines
@@ -131,36 +131,42 @@ class Layer(Configurable):
 
     def add_weight(
         self,
-        shape: Sequence[int],
-        initializer: Any = "glorot_uniform",
+        shape: Sequence[int] | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
         trainable: bool = True,
-        name: str = "weight",
         regularizer: Any = None,
         constraint: Any = None,
+        name: str | None = None,
     ) -> Parameter:
         """Make a weight; call it in ``build``.
 
         Parameters
         ----------
-        shape : sequence of int
-        initializer : str or Initializer
+        shape : sequence of int, optional
+            Default: (), one number.
+        initializer : str or Initializer, optional
+            Default: "glorot_uniform".
+        dtype : str, optional
+            The layer's; another is refused.
         trainable : bool
-        name : str
         regularizer : Regularizer, optional
         constraint : Constraint, optional
+        name : str, optional
         """
-        label = f"{self.name}/{name}"
+        label, shape = f"{self.name}/{name or 'weight'}", tuple(shape or ())
+        check_weight_dtype(dtype, self.dtype, label)
         if _source.take is not None:
-            value = _source.take(tuple(shape), self.dtype, label)
+            value = _source.take(shape, self.dtype, label)
         else:
             make = initializers.get("glorot_uniform" if initializer is None else initializer)
-            value = make(tuple(shape), self.dtype)
+            value = make(shape, self.dtype)
             # A function of the user's may return any array, and keep it.
             value = np.array(value, dtype=self.dtype, order="C")
-        if value.shape != tuple(shape):
+        if value.shape != shape:
             raise ShapeError(
                 f"{label}: the initializer returned another shape. "
-                f"Got {value.shape}. Make it {tuple(shape)}."
+                f"Got {value.shape}. Make it {shape}."
             )
         parameter = Parameter(value, label, trainable)
         parameter.regularizer, parameter.constraint = regularizer, constraint

@@ -19,7 +19,7 @@ from cnnlite.layers.naming import snake_case, unique_name
 from cnnlite.layers.no_values import SymbolicError
 from cnnlite.layers.sublayers import models_and_layers_in
 from cnnlite.layers.symbolic import ModelCall, SymbolicTensor
-from cnnlite.layers.weights import assign_all
+from cnnlite.layers.weights import WeightNames, assign_all
 from cnnlite.models import architecture, saving, tracing, units
 from cnnlite.models import summary as summaries
 from cnnlite.models.structure import Structure, flatten
@@ -40,7 +40,7 @@ def _renew_locks() -> None:
 os.register_at_fork(after_in_child=_renew_locks)
 
 
-class Model(CheckedArguments, Trainer):
+class Model(WeightNames, CheckedArguments, Trainer):
     """A network from input to output tensors (Keras's functional model).
 
     A subclass without inputs and outputs defines ``call(self, inputs)`` with its
