@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnlite import metrics, ops, optimizers, regularizers
+from cnnlite import metrics, ops, optimizers
 from cnnlite.arguments import checks_arguments
 from cnnlite.callbacks import History
 from cnnlite.errors import CnnliteWarning
@@ -19,6 +19,7 @@ from cnnlite.layers.graph import Forward, Graph
 from cnnlite.models.arena import Arena
 from cnnlite.models.data import Dataset, as_inputs, as_targets, targets_for
 from cnnlite.models.heads import Head, as_losses, crossentropy_for, make_heads
+from cnnlite.models.penalties import Penalties
 from cnnlite.models.plan import EagerPlan, record
 from cnnlite.models.structure import Structure
 from cnnlite.models.units import output_names
@@ -31,16 +32,17 @@ if TYPE_CHECKING:
 _SHUFFLE_STREAM = 2**32 - 1  # of random numbers; nodes count up from 0
 
 
-class Steps:
+class Steps(Penalties):
     """A model's settings, its plans, and one step of training or testing."""
 
     graph: Any
     name: str
     trainable_weights: Any
-    _stored: Any
     _structures: tuple[Structure, Structure]  # of the inputs and of the outputs
 
     def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.RLock()
         self.stop_training = False
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: Any = None
@@ -48,12 +50,10 @@ class Steps:
         self._fit: Fit | None = None  # the call of fit that runs now
         self._settings: dict[str, Any] = {}  # what compile was given, but for the optimizer
         self._heads: list[Head] | None = None
-        self._penalties: list[tuple[Any, bool]] = []  # over all weights: regularizer, biases too
         self._penalty = np.zeros(2)  # sum over samples, number of samples
         self._penalty_sum = self._penalty[:1]
         self._eager = False
         self._arena = Arena()
-        self._lock = threading.RLock()
         self._clock = Clock(next_seed())
 
     # -- settings
@@ -108,54 +108,6 @@ class Steps:
             }
             self._eager = bool(run_eagerly)
             self._forget_plans()
-
-    def regularize(self, regularizer: Any, biases: bool = False) -> None:
-        """Add a penalty on all trainable weights of the model to its loss.
-
-        It comes on top of the layers' own regularizers.
-
-        Parameters
-        ----------
-        regularizer : str or Regularizer
-            None takes the penalties of earlier calls away.
-        biases : bool
-            Penalise biases, and the shifts and scales of normalizations, too.
-
-        Examples
-        --------
-        >>> import cnnlite
-        >>> from cnnlite import layers, regularizers
-        >>> model = cnnlite.Sequential([cnnlite.Input((2,)), layers.Dense(1)])
-        >>> model.regularize(regularizers.L1(0.005), biases=True)
-        """
-        with self._lock:
-            if regularizer is None:
-                self._penalties = []
-            else:
-                self._penalties.append((regularizers.get(regularizer), bool(biases)))
-            self._forget_plans()
-
-    def _regularized(self) -> list[tuple[Parameter, Any]]:
-        """Return each trainable weight with each regularizer that counts for it."""
-        weights = self._stored("trainable_weights")
-        own = [(w, w.regularizer) for w in weights if w.regularizer is not None]
-        everywhere = [
-            (w, regularizer)
-            for regularizer, biases in self._penalties
-            for w in weights
-            if biases or not _is_bias(w)
-        ]
-        return own + everywhere
-
-    @property
-    def losses(self) -> list[float]:
-        """The penalties on the weights as they are now.
-
-        Those on a layer's output need a batch: they are in the loss that ``fit`` and
-        ``evaluate`` report, and not here.  (Keras has those of the last call here.)
-        """
-        with self._lock:
-            return [regularizer(weight.value) for weight, regularizer in self._regularized()]
 
     def _forget_plans(self) -> None:
         self._heads = None
@@ -393,8 +345,3 @@ class Steps:
         clock = ops.clock(splitmix64(self._clock.seed), step)
         keys = ops.random_uniform((n,), clock=clock, stream=_SHUFFLE_STREAM)
         return np.argsort(keys, kind="stable")
-
-
-def _is_bias(weight: Parameter) -> bool:
-    """Return whether a weight shifts or scales units, rather than connecting them."""
-    return weight.name.rsplit("/", 1)[-1].endswith(("bias", "beta", "gamma"))
