@@ -151,7 +151,9 @@ MEANINGS = {
     "`add_variable`",
     "Model members.losses": "penalties on weights alone; those on outputs are in the loss",
     "Model members.call": "runs once, on symbolic tensors; a `train_step` of one's own is refused",
-    "Layer members.call": "computes with `cnnlite.ops` and comes with a `backward`",
+    "Layer members.call": "only calls layers, or computes with `cnnlite.ops`, takes `ctx` and "
+    "comes with a `backward`",
+    "layers.Lambda": "the function uses + - * / and layers without weights, and is not saved",
     "Loss members.call": "takes `ctx`, computes with `cnnlite.ops` and comes with a `backward`",
 }
 
