@@ -51,12 +51,7 @@ class _Merge(Layer):
         return (common_batch(input_shape, self), *shape)
 
     def compute_mask(self, x: Any, mask: Any, *, ctx: Context) -> Any:
-        if mask is None or any(m is None for m in mask):
-            return None
-        total = mask[0]
-        for other in mask[1:]:
-            total = ops.logical_or(total, other)
-        return total
+        return None if mask is None else _any_of(mask)
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         rank = max(len(t.shape) for t in x)
@@ -80,6 +75,14 @@ class _Merge(Layer):
     def parts(self, dy: Tensor, count: int, kept: Any) -> list[Tensor]:
         """Return the gradients of the inputs as they were broadcast."""
         raise NotImplementedError
+
+
+def _any_of(masks: list[Tensor | None]) -> Tensor | None:
+    """Return where any mask is 1; None if an input has none, for all of it counts."""
+    total = masks[0]
+    for other in masks[1:]:
+        total = None if total is None or other is None else ops.logical_or(total, other)
+    return total
 
 
 def _total(xs: list[Tensor]) -> Tensor:
@@ -167,7 +170,7 @@ class Multiply(_Merge):
         before = [xs[0]]  # products of the first inputs
         for other in xs[1:]:
             before.append(ops.multiply(before[-1], other))
-        counts = self.compute_mask(None, masks, ctx=None)  # type: ignore[arg-type]
+        counts = _any_of(masks)
         y = before[-1] if counts is None else ops.where(counts, before[-1], 0.0)
         return y, (xs, before, masks, counts)
 
