@@ -300,3 +300,75 @@ def test_the_names_that_an_unknown_metric_is_told_are_each_there_once():
     names = str(caught.value).split("one of ")[1].split(", pass")[0].split(", ")
     assert sorted(set(names)) == sorted(names) and "accuracy" in names
     assert all(isinstance(metrics.get(name), metrics.Metric) for name in names)
+
+
+class MeanError(metrics.Metric):
+    """The weighted mean of the absolute error, whatever axes of length 1 there are."""
+
+    def __init__(self, name: str = "error", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.total = self.add_weight(name="total", shape=(), initializer="zeros")
+        self.weight = self.add_weight(name="weight", shape=(), initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        error = np.abs(y_true.reshape(-1) - y_pred.reshape(-1))
+        weight = np.ones(len(error)) if sample_weight is None else sample_weight
+        self.total.assign_add(np.sum(error * weight))
+        self.weight.assign_add(np.sum(weight))
+
+    def result(self):
+        return self.total / self.weight
+
+
+def test_the_figures_of_keras():
+    """Keras 3.15 gives these, for the same class with its torch back end."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(10, 3)).astype("f4"), rng.normal(size=(10, 1)).astype("f4")
+    weights = rng.uniform(size=10).astype("f4")
+
+    def model() -> Sequential:
+        made = Sequential([Input((3,)), layers.Dense(1)])
+        made.set_weights([np.ones((3, 1)), np.zeros(1)])
+        made.compile(
+            cnnlite.optimizers.SGD(0.1),
+            "mse",
+            metrics=[MeanError()],
+            weighted_metrics=[MeanError("counted")],
+        )
+        return made
+
+    def batches() -> Any:
+        for first in range(0, 10, 4):
+            part = slice(first, first + 4)
+            yield x[part], y[part], weights[part]
+
+    expected = {
+        "loss": [1.93705, 0.90813],
+        "error": [1.73057, 1.2603],
+        "counted": [1.82322, 1.27578],
+        "val_loss": [1.48455, 1.36429],
+        "val_error": [1.07964, 1.00593],
+        "val_counted": [1.07964, 1.00593],
+    }
+    history = (
+        model()
+        .fit(
+            x,
+            y,
+            4,
+            epochs=2,
+            shuffle=False,
+            sample_weight=weights,
+            validation_data=(x[:3], y[:3]),
+            verbose=0,
+        )
+        .history
+    )
+    assert list(history) == list(expected)
+    for name, values in expected.items():
+        assert history[name] == pytest.approx(values, abs=1e-5)
+    streamed = model().fit(batches(), verbose=0).history
+    for name, values in streamed.items():
+        assert values == pytest.approx(expected[name][:1], abs=1e-5)
+    trained = model().train_on_batch(x, y, weights)
+    assert trained == pytest.approx([2.25112, 1.81756, 1.95878], abs=1e-5)
