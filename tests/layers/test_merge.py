@@ -202,3 +202,9 @@ def test_functions_are_their_layers(name: str):
     x = layers.Input((2,))
     made = function([x, x], name=f"my_{name}")
     assert type(made.node.layer) is layer and made.node.layer.name == f"my_{name}"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_size_that_one_input_knows_holds_for_all(order: int):
+    inputs = [layers.Input((None, 3)), layers.Input((4, 2))][::order]
+    assert layers.Concatenate()(inputs).shape == (None, 4, 5)
