@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -24,6 +25,7 @@ __all__ = [
     "CheckedArguments",
     "array",
     "checks_arguments",
+    "file_path",
     "flag",
     "number",
     "numbers",
@@ -156,6 +158,22 @@ def one_of(value: Any, known: Sequence[str | None], where: str) -> Any:
     if not isinstance(value, str | None) or value not in known:
         raise ValueError(f"{where} must be one of {', '.join(map(str, known))}. Got {value!r}.")
     return value
+
+
+def file_path(value: Any, where: str) -> str:
+    """Return the name of a file or folder as a string; raise on all else.
+
+    Examples
+    --------
+    >>> file_path(3, "CSVLogger: filename")
+    Traceback (most recent call last):
+    TypeError: CSVLogger: filename must be a path: a string or pathlib.Path. Got 3.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{where} must be a path: a string or pathlib.Path. Got {value!r}.")
+    if not os.fspath(value):
+        raise ValueError(f"{where} must be a path, not empty. Got {value!r}.")
+    return str(os.fspath(value))
 
 
 def array(value: Any, where: str, dtype: Any = None) -> np.ndarray:

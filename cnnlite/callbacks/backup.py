@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from cnnlite.callbacks.arguments import file_path
+from cnnlite.arguments import file_path
 from cnnlite.callbacks.base import Callback, Logs
 from cnnlite.callbacks.checkpoint import checked_frequency
 from cnnlite.errors import CnnliteWarning, FileFormatError

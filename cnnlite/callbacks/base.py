@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from cnnlite.arguments import CheckedArguments
 from cnnlite.errors import CnnliteWarning
 
 Logs = dict[str, Any]
 
 
-class Callback:
+class Callback(CheckedArguments):
     """Base of callbacks: override the hooks that you need.
 
     ``fit`` calls ``on_train_begin``; for each epoch ``on_epoch_begin``, for each batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cnnlite.callbacks.arguments import file_path, number
+from cnnlite.arguments import file_path, number
 from cnnlite.callbacks.base import Logs
 from cnnlite.callbacks.monitor import MonitorCallback
 from cnnlite.shapes import is_int

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from cnnlite.callbacks.arguments import file_path
+from cnnlite.arguments import file_path
 from cnnlite.callbacks.base import Callback, Logs
 
 
@@ -41,7 +41,7 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
         super().__init__()
-        if not isinstance(separator, str) or len(separator) != 1:
+        if len(separator) != 1:
             raise ValueError(f"CSVLogger: separator must be one character. Got {separator!r}.")
         self.filename = file_path(filename, "CSVLogger: filename")
         self.sep, self.append = separator, append

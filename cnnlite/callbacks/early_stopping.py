@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite.callbacks.arguments import number
+from cnnlite.arguments import number
 from cnnlite.callbacks.base import Logs
 from cnnlite.callbacks.monitor import MonitorCallback
 from cnnlite.shapes import is_int

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite.callbacks.arguments import number
+from cnnlite.arguments import number
 from cnnlite.callbacks.base import Callback, Logs
 from cnnlite.callbacks.monitor import MonitorCallback
 
@@ -128,7 +128,8 @@ class ReduceLROnPlateau(MonitorCallback):
             raise ValueError(f"ReduceLROnPlateau: factor must be below 1. Got {factor!r}.")
         self.factor, self.verbose = factor, number(verbose, f"{where}: verbose", 0)
         self.patience = number(patience, f"{where}: patience", 0)
-        self.cooldown = number(cooldown, f"{where}: cooldown", 0)
+        number(cooldown, f"{where}: cooldown", 0)
+        self.cooldown = cooldown
         self.min_lr = number(min_lr, f"{where}: min_lr", 0)
         self.wait = self.cooldown_counter = 0
 

@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import Any
 
-from cnnlite.callbacks.arguments import number
+from cnnlite.arguments import number
 from cnnlite.callbacks.base import Callback
 from cnnlite.errors import CnnliteWarning
 
@@ -49,8 +49,6 @@ class MonitorCallback(Callback):
 
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0) -> None:
         super().__init__()
-        if not isinstance(monitor, str):
-            raise TypeError(f"{type(self).__name__}: monitor must be a name. Got {monitor!r}.")
         if mode not in ("auto", "min", "max"):
             warnings.warn(
                 f'{type(self).__name__}: mode {mode!r} is unknown, so "auto" is taken. '

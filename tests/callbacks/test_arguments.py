@@ -13,12 +13,14 @@ from cnnlite import callbacks
 
 WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (callbacks.EarlyStopping, {"patience": "foo"}, "patience.*'foo'"),
-    (callbacks.EarlyStopping, {"patience": -1}, "patience.*0 or more.*-1"),
+    (callbacks.EarlyStopping, {"patience": -1}, r"patience.*in \[0.*-1"),
     (callbacks.EarlyStopping, {"min_delta": None}, "min_delta.*None"),
     (callbacks.EarlyStopping, {"min_delta": float("nan")}, "min_delta.*nan"),
     (callbacks.EarlyStopping, {"baseline": "x"}, "baseline.*'x'"),
+    (callbacks.EarlyStopping, {"restore_best_weights": "no"}, "restore_best_weights.*'no'"),
+    (callbacks.TerminateOnNaN, {"raise_error": "x"}, "raise_error.*'x'"),
     (callbacks.EarlyStopping, {"start_from_epoch": "x"}, "start_from_epoch.*'x'"),
-    (callbacks.ReduceLROnPlateau, {"factor": -1}, "factor.*0 or more.*-1"),
+    (callbacks.ReduceLROnPlateau, {"factor": -1}, r"factor.*in \[0.*-1"),
     (callbacks.ReduceLROnPlateau, {"factor": float("nan")}, "factor.*nan"),
     (callbacks.ReduceLROnPlateau, {"factor": None}, "factor.*None"),
     (callbacks.ReduceLROnPlateau, {"cooldown": "foo"}, "cooldown.*'foo'"),
