@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cnnlite import ops
-from cnnlite.arguments import CheckedArguments
+from cnnlite.arguments import CheckedArguments, number
 from cnnlite.ops import Parameter
 from cnnlite.serialization import described, made_from
 from cnnlite.shapes import is_int
@@ -79,14 +79,6 @@ class Constraint(CheckedArguments):
         return f"{type(self).__name__}({arguments})"
 
 
-def _number(value: Any, where: str, largest: float = float("inf")) -> float:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not 0 <= value <= largest:
-        bound = "not negative" if largest == float("inf") else f"in [0, {largest:g}]"
-        raise ValueError(f"{where} must be a number, {bound}. Got {value!r}.")
-    return float(value)
-
-
 def _axis(axis: Any, where: str) -> int | list[int]:
     if is_int(axis):
         return int(axis)
@@ -120,13 +112,13 @@ class MinMaxNorm(Constraint):
         axis: int | Sequence[int] = 0,
     ) -> None:
         name = type(self).__name__
-        self.min_value = _number(min_value, f"{name}: min_value")
-        self.max_value = _number(max_value, f"{name}: max_value")
+        self.min_value = number(min_value, f"{name}: min_value", 0)
+        self.max_value = number(max_value, f"{name}: max_value", 0)
         if self.min_value > self.max_value:
             raise ValueError(
                 f"{name}: min_value must not exceed max_value. Got {min_value!r}, {max_value!r}."
             )
-        self.rate = _number(rate, f"{name}: rate", 1.0)
+        self.rate = number(rate, f"{name}: rate", 0, 1)
         self.axis = _axis(axis, f"{name}: axis")
 
     def project(self, w: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cnnlite import ops
-from cnnlite.arguments import CheckedArguments
+from cnnlite.arguments import CheckedArguments, number
 from cnnlite.errors import ShapeError
 from cnnlite.ops.core import Tensor
 from cnnlite.serialization import described, made_from
@@ -81,13 +81,7 @@ class Regularizer(CheckedArguments):
 
 
 def _factor(value: Any, where: str) -> float:
-    if (
-        not isinstance(value, int | float | np.number)
-        or isinstance(value, bool)
-        or not (math.isfinite(value) and value >= 0)
-    ):
-        raise ValueError(f"{where} must be a finite number, not negative. Got {value!r}.")
-    return float(value)
+    return number(value, where, 0, math.inf, open_ends="[)")
 
 
 class L1L2(Regularizer):

@@ -10,9 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from cnnlite.arguments import CheckedArguments
+from cnnlite.arguments import CheckedArguments, number
 from cnnlite.serialization import described, made_from
 
 __all__ = [
@@ -63,11 +61,9 @@ class LearningRateSchedule(CheckedArguments):
 
     def _number(self, value: Any, what: str, positive: bool = False) -> Any:
         """Return a finite number that is not negative, or not 0 either; rates are none below 0."""
-        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not number or not 0 <= value < math.inf or (positive and value == 0):
-            kind = "must be positive" if positive else "must be a finite number, not negative"
-            raise ValueError(f"{type(self).__name__}: {what} {kind}. Got {value!r}.")
-        return value
+        ends = "()" if positive else "[)"
+        number(value, f"{type(self).__name__}: {what}", 0, math.inf, open_ends=ends)
+        return value  # as it was given: an int stays one in the configuration
 
 
 class _Decay(LearningRateSchedule):

@@ -97,8 +97,8 @@ def test_one_row_has_no_pair():
     [
         (lambda: regularizers.L1(-1), ValueError, "l1.*-1"),
         (lambda: regularizers.L2(float("inf")), ValueError, "l2.*inf"),
-        (lambda: regularizers.L1L2("a"), ValueError, "l1.*'a'"),
-        (lambda: regularizers.L2(True), ValueError, "l2.*True"),
+        (lambda: regularizers.L1L2("a"), TypeError, "l1.*'a'"),
+        (lambda: regularizers.L2(True), TypeError, "l2.*True"),
         (lambda: regularizers.OrthogonalRegularizer(mode="all"), ValueError, "'all'"),
         (lambda: regularizers.OrthogonalRegularizer()([1.0]), ShapeError, "matrix"),
         (lambda: regularizers.get("l3"), ValueError, "'l3'.*l1, l2"),

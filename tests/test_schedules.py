@@ -75,8 +75,8 @@ def test_rates_are_keras_s(source: str, expected: list[float]):
     ("make", "error", "match"),
     [
         (lambda: made("ExponentialDecay(0.1, 0, 0.5)"), ValueError, "decay_steps.*0"),
-        (lambda: made("ExponentialDecay('a', 1, 0.5)"), ValueError, "initial_learning_rate.*'a'"),
-        (lambda: made("InverseTimeDecay(0.1, 5, None)"), ValueError, "decay_rate.*None"),
+        (lambda: made("ExponentialDecay('a', 1, 0.5)"), TypeError, "initial_learning_rate.*'a'"),
+        (lambda: made("InverseTimeDecay(0.1, 5, None)"), TypeError, "decay_rate.*None"),
         (lambda: made("PiecewiseConstantDecay([1], [0.1])"), ValueError, "1 boundaries and 1"),
         (lambda: made("PiecewiseConstantDecay([2, 1], [1, 2, 3])"), ValueError, "rise"),
         (lambda: made("PiecewiseConstantDecay(1, [1])"), ValueError, "boundaries.*list"),

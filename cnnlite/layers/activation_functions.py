@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from cnnlite import ops
+from cnnlite.arguments import number
 from cnnlite.errors import ShapeError
 from cnnlite.layers.activation import FunctionLayer
 from cnnlite.layers.axes import joined_last, separated
 from cnnlite.layers.context import Context
 from cnnlite.ops.core import Tensor
-from cnnlite.ops.unary import at_least_0
 from cnnlite.shapes import is_int, normalize_axes
 
 _LEFT_OUT = -1e9  # what stands in for a masked number, as in Keras
@@ -47,9 +47,9 @@ class ReLU(FunctionLayer):
         super().__init__(**kwargs)
         self.max_value = max_value
         if max_value is not None:
-            self.max_value = at_least_0(max_value, f"{self.name}: max_value")
-        self.negative_slope = at_least_0(negative_slope, f"{self.name}: negative_slope")
-        self.threshold = at_least_0(threshold, f"{self.name}: threshold")
+            self.max_value = number(max_value, f"{self.name}: max_value", 0)
+        self.negative_slope = number(negative_slope, f"{self.name}: negative_slope", 0)
+        self.threshold = number(threshold, f"{self.name}: threshold", 0)
 
     def constants(self) -> dict[str, Any]:
         return {
@@ -82,7 +82,7 @@ class LeakyReLU(FunctionLayer):
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.negative_slope = at_least_0(negative_slope, f"{self.name}: negative_slope")
+        self.negative_slope = number(negative_slope, f"{self.name}: negative_slope", 0)
 
     def constants(self) -> dict[str, Any]:
         return {"negative_slope": self.negative_slope}
@@ -111,7 +111,7 @@ class ELU(FunctionLayer):
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.alpha = at_least_0(alpha, f"{self.name}: alpha")
+        self.alpha = number(alpha, f"{self.name}: alpha", 0)
 
     def constants(self) -> dict[str, Any]:
         return {"alpha": self.alpha}

@@ -170,9 +170,9 @@ class RandomTranslation(_RandomImages):
 def _factor(value: Any, where: str) -> tuple[float, float]:
     """Return the bounds of a shift, the lower first."""
     both = value if isinstance(value, list | tuple) else (value, value)
-    numbers = [v for v in both if isinstance(v, int | float) and not isinstance(v, bool)]
-    if len(both) != 2 or len(numbers) != 2 or not all(-1 <= v <= 1 for v in numbers):
+    bounds = [number(v, where, -1, 1) for v in both]
+    if len(bounds) != 2:
         raise ValueError(f"{where} must be a number in [-1, 1], or two of them. Got {value!r}.")
     if both is not value:
-        return -abs(float(value)), abs(float(value))
-    return float(min(numbers)), float(max(numbers))
+        return -abs(bounds[0]), abs(bounds[0])
+    return min(bounds), max(bounds)

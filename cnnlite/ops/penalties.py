@@ -8,20 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from cnnlite.arguments import number
 from cnnlite.errors import ShapeError
 from cnnlite.ops.core import Buffer, Gradient, Output, Tensor, run, tensor
 from cnnlite.ops.parameter import Parameter
 from cnnlite.shapes import normalize_axis
 
 
-def _number(value: Any, where: str) -> float:
-    if not isinstance(value, int | float | np.number) or math.isnan(value):
-        raise ValueError(f"{where} must be a number. Got {value!r}.")
-    return float(value)
-
-
 def _factors(where: str, **values: Any) -> dict[str, float]:
-    return {name: _number(value, f"{where}: {name}") for name, value in values.items()}
+    return {name: number(value, f"{where}: {name}") for name, value in values.items()}
 
 
 def _total(out: Any, where: str, reads: Sequence[Tensor]) -> tuple[Output, bool]:
@@ -184,7 +179,7 @@ def project_norms(
         (array,),
         (),
         axes=tuple(places),
-        min_value=_number(min_value, f"{where}: min_value"),
-        max_value=_number(max_value, f"{where}: max_value"),
-        rate=_number(rate, f"{where}: rate"),
+        min_value=number(min_value, f"{where}: min_value"),
+        max_value=number(max_value, f"{where}: max_value"),
+        rate=number(rate, f"{where}: rate"),
     )

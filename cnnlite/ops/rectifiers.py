@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from cnnlite.arguments import number
 from cnnlite.ops.core import Tensor
-from cnnlite.ops.unary import at_least_0, unary, unary_backward
+from cnnlite.ops.unary import unary, unary_backward
 
 # Of SELU, so that a mean of 0 and a variance of 1 are a fixed point (Klambauer et al. 2017).
 SELU = (1.6732632423543772, 1.0507009873554805)
@@ -14,9 +15,9 @@ SELU = (1.6732632423543772, 1.0507009873554805)
 
 def _leaky(negative_slope: Any, max_value: Any, threshold: Any, where: str) -> tuple:
     return (
-        at_least_0(negative_slope, f"{where}: negative_slope"),
-        math.inf if max_value is None else at_least_0(max_value, f"{where}: max_value"),
-        at_least_0(threshold, f"{where}: threshold"),
+        number(negative_slope, f"{where}: negative_slope", 0),
+        math.inf if max_value is None else number(max_value, f"{where}: max_value", 0),
+        number(threshold, f"{where}: threshold", 0),
     )
 
 
@@ -101,7 +102,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2, *, out: Any = None) -> Tenso
     >>> ops.leaky_relu([-1, 2])
     array([-0.2,  2. ], dtype=float32)
     """
-    constants = (at_least_0(negative_slope, "leaky_relu: negative_slope"), math.inf, 0.0)
+    constants = (number(negative_slope, "leaky_relu: negative_slope", 0), math.inf, 0.0)
     return unary("leaky_relu", x, out, "leaky_relu", constants)
 
 
@@ -114,7 +115,7 @@ def leaky_relu_backward(dy: Any, y: Any, negative_slope: float = 0.2, *, out: An
     >>> ops.leaky_relu_backward([5, 5], [-1, 2])
     array([1., 5.], dtype=float32)
     """
-    constants = (at_least_0(negative_slope, "leaky_relu_backward: negative_slope"), math.inf, 0.0)
+    constants = (number(negative_slope, "leaky_relu_backward: negative_slope", 0), math.inf, 0.0)
     return unary_backward("leaky_relu", dy, y, out, "leaky_relu", constants)
 
 
@@ -127,7 +128,7 @@ def elu(x: Any, alpha: float = 1.0, *, out: Any = None) -> Tensor:
     >>> ops.elu([-1e9, 2])
     array([-1.,  2.], dtype=float32)
     """
-    constants = (at_least_0(alpha, "elu: alpha"), 1.0)
+    constants = (number(alpha, "elu: alpha", 0), 1.0)
     return unary("elu", x, out, "elu", constants)
 
 
@@ -140,7 +141,7 @@ def elu_backward(dy: Any, y: Any, alpha: float = 1.0, *, out: Any = None) -> Ten
     >>> ops.elu_backward([5, 5], [-0.5, 2])
     array([2.5, 5. ], dtype=float32)
     """
-    constants = (at_least_0(alpha, "elu_backward: alpha"), 1.0)
+    constants = (number(alpha, "elu_backward: alpha", 0), 1.0)
     return unary_backward("elu", dy, y, out, "elu", constants)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from cnnlite.ops.core import Output, Tensor, run, same_shape, tensor
 
 # Whose gradient is computed from the input of the forward pass; the others' from the output.
@@ -32,12 +30,3 @@ def unary_backward(
     params = {"function": function, "parameters": parameters, "accumulate": dx.accumulate}
     run("unary_backward", dy.dtype, (dx.array,), (dy, kept), **params)
     return dx.deliver()
-
-
-def at_least_0(value: Any, where: str) -> float:
-    """Return a constant of an activation as a float, or raise."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{where} must be a number. Got {value!r}.")
-    if not float(value) >= 0:
-        raise ValueError(f"{where} must be at least 0. Got {value!r}.")
-    return float(value)

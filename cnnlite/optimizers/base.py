@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnnlite import ops, schedules
-from cnnlite.arguments import CheckedArguments
+from cnnlite.arguments import CheckedArguments, number
 from cnnlite.errors import CnnliteWarning
 from cnnlite.ops import Parameter
 from cnnlite.ops.core import Tensor
@@ -140,20 +140,13 @@ class Optimizer(CheckedArguments):
     # -- checks of constructors
 
     def _fraction(self, value: Any, what: str, below_1: bool = False) -> float:
-        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not number or not 0 <= value <= 1 or (below_1 and value == 1):
-            interval = "[0, 1)" if below_1 else "[0, 1]"
-            raise ValueError(f"{self.name}: {what} must lie in {interval}. Got {value!r}.")
-        return float(value)
+        return number(value, f"{self.name}: {what}", 0, 1, open_ends="[)" if below_1 else "[]")
 
     def _positive(self, value: Any, what: str, zero: bool = True) -> Any:
         if value is None and zero:
             return None
-        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-            kind = "must not be negative" if zero else "must be positive"
-            raise ValueError(f"{self.name}: {what} {kind}. Got {value!r}.")
-        return float(value)
+        ends = "[)" if zero else "()"
+        return number(value, f"{self.name}: {what}", 0, math.inf, open_ends=ends)
 
     # -- the rate
 

@@ -233,7 +233,7 @@ def names() -> Iterator[dict[str, Any]]:
         (lambda n: layers.RandomFlip(**n)(np.ones((2, 2))), ShapeError, r"mine.*\(2, 2\)"),
         (lambda n: layers.RandomTranslation(1.5, 0, **n), ValueError, "height_factor.*1.5"),
         (lambda n: layers.RandomTranslation(0, (1, 2, 3), **n), ValueError, "width_factor"),
-        (lambda n: layers.RandomTranslation(0, "a", **n), ValueError, "width_factor.*'a'"),
+        (lambda n: layers.RandomTranslation(0, "a", **n), TypeError, "width_factor.*'a'"),
         (lambda n: layers.RandomTranslation(0, 0, "mirror", **n), ValueError, "fill_mode"),
         (
             lambda n: layers.RandomTranslation(0, 0, interpolation="cubic", **n),
