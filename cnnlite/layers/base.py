@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from cnnlite import config, initializers
+from cnnlite import config
 from cnnlite.arguments import array, flag
 from cnnlite.errors import ShapeError
 from cnnlite.layers.configuration import Configurable
 from cnnlite.layers.context import Context, accepts, takes_ctx
 from cnnlite.layers.naming import snake_case, unique_name
-from cnnlite.layers.sublayers import layers_in
 from cnnlite.layers.symbolic import (
     CARRIED_MASK,
     Node,
@@ -24,21 +21,12 @@ from cnnlite.layers.symbolic import (
     SymbolicTensor,
     checked_sample_shape,
 )
-from cnnlite.layers.weights import WeightNames, assign_all, check_weight_dtype
+from cnnlite.layers.weights import LayerWeights
 from cnnlite.ops import Parameter
 from cnnlite.shapes import is_int
 
 
-class _Source(threading.local):
-    """Where this thread's new weights come from; None: their initializers."""
-
-    take: Callable[[tuple[int, ...], str, str], np.ndarray] | None = None
-
-
-_source = _Source()
-
-
-class Layer(WeightNames, Configurable):
+class Layer(LayerWeights, Configurable):
     """A function with weights, its derivative written beside it.
 
     A subclass defines
@@ -126,122 +114,6 @@ class Layer(WeightNames, Configurable):
         self._trainable = flag(trainable, f"{self.name}: trainable")
         self._parameters: list[Parameter] = []
         self._first_node: Node | None = None
-
-    # -- weights
-
-    def add_weight(
-        self,
-        shape: Sequence[int] | None = None,
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        name: str | None = None,
-    ) -> Parameter:
-        """Make a weight; call it in ``build``.
-
-        Parameters
-        ----------
-        shape : sequence of int, optional
-            Default: (), one number.
-        initializer : str or Initializer, optional
-            Default: "glorot_uniform".
-        dtype : str, optional
-            The layer's; another is refused.
-        trainable : bool
-        regularizer : Regularizer, optional
-        constraint : Constraint, optional
-        name : str, optional
-        """
-        label, shape = f"{self.name}/{name or 'weight'}", tuple(shape or ())
-        check_weight_dtype(dtype, self.dtype, label)
-        if _source.take is not None:
-            value = _source.take(shape, self.dtype, label)
-        else:
-            make = initializers.get("glorot_uniform" if initializer is None else initializer)
-            value = make(shape, self.dtype)
-            # A function of the user's may return any array, and keep it.
-            value = np.array(value, dtype=self.dtype, order="C")
-        if value.shape != shape:
-            raise ShapeError(
-                f"{label}: the initializer returned another shape. "
-                f"Got {value.shape}. Make it {shape}."
-            )
-        parameter = Parameter(value, label, trainable)
-        parameter.regularizer, parameter.constraint = regularizer, constraint
-        self._parameters.append(parameter)
-        return parameter
-
-    def make_weight(self, role: str, shape: Sequence[int], name: str | None = None) -> Parameter:
-        """Make the weight whose options :meth:`take_options` set, say ``kernel_initializer``."""
-        return self.add_weight(
-            shape,
-            getattr(self, f"{role}_initializer"),
-            name=name or role,
-            regularizer=getattr(self, f"{role}_regularizer", None),
-            constraint=getattr(self, f"{role}_constraint", None),
-        )
-
-    @staticmethod
-    @contextmanager
-    def weights_from(take: Callable[[tuple[int, ...], str, str], np.ndarray]) -> Iterator[None]:
-        """Context manager: layers built inside get their weights from ``take(shape, dtype, name)``.
-
-        Loading a file uses it, so that no weight is allocated that the file lacks.
-        """
-        before, _source.take = _source.take, take
-        try:
-            yield
-        finally:
-            _source.take = before
-
-    @property
-    def sublayers(self) -> list[Layer]:
-        """The layers kept as attributes, or in lists, tuples, dicts and models there."""
-        return layers_in(self)
-
-    @property
-    def trainable(self) -> bool:
-        """Whether an optimizer changes the weights; setting it sets the layers inside too."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = flag(value, f"{self.name}: trainable")
-        for layer in self.sublayers:
-            layer.trainable = value
-
-    @property
-    def weights(self) -> list[Parameter]:
-        """All parameters, trainable or not: the layer's own, then those of the layers inside."""
-        inside = [p for layer in self.sublayers for p in layer.weights]
-        return list(dict.fromkeys([*self._parameters, *inside]))
-
-    @property
-    def trainable_weights(self) -> list[Parameter]:
-        if not self._trainable:
-            return []
-        own = [p for p in self._parameters if p.trainable]
-        inside = [p for layer in self.sublayers for p in layer.trainable_weights]
-        return list(dict.fromkeys([*own, *inside]))
-
-    @property
-    def non_trainable_weights(self) -> list[Parameter]:
-        trained = set(self.trainable_weights)
-        return [p for p in self.weights if p not in trained]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Return copies of all weights."""
-        return [p.numpy() for p in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Copy arrays into the weights, in the order of :meth:`get_weights`."""
-        assign_all(self.weights, weights, self.name)
-
-    def count_params(self) -> int:
-        """Return the number of values in all weights."""
-        return sum(p.value.size for p in self.weights)
 
     # -- what subclasses define
 
