@@ -18,11 +18,16 @@ __version__ = "0.1.0"
 _NAMES = {
     "cnnlite.config_report": ("show_config",),
     "cnnlite.gradient_check": ("check_gradients",),
+    "cnnlite.initializers": ("Initializer",),
     "cnnlite.kernels.registry": ("get_backend", "set_backend", "using_backend"),
     "cnnlite.kernels.threads": ("get_num_threads", "set_num_threads", "threads"),
     "cnnlite.layers": ("Input", "Layer"),
+    "cnnlite.losses": ("Loss",),
+    "cnnlite.metrics": ("Metric",),
     "cnnlite.models": ("Model", "Sequential", "load_model", "save_model"),
+    "cnnlite.optimizers": ("Optimizer",),
     "cnnlite.random_state": ("set_random_seed",),
+    "cnnlite.regularizers": ("Regularizer",),
 }
 _MODULES = (
     "activations",
@@ -40,6 +45,7 @@ _MODULES = (
     "ops",
     "optimizers",
     "regularizers",
+    "saving",
     "schedules",
     "utils",
 )
@@ -64,16 +70,22 @@ if TYPE_CHECKING:
         ops,
         optimizers,
         regularizers,
+        saving,
         schedules,
         utils,
     )
     from cnnlite.config_report import show_config
     from cnnlite.gradient_check import check_gradients
+    from cnnlite.initializers import Initializer
     from cnnlite.kernels.registry import get_backend, set_backend, using_backend
     from cnnlite.kernels.threads import get_num_threads, set_num_threads, threads
     from cnnlite.layers import Input, Layer
+    from cnnlite.losses import Loss
+    from cnnlite.metrics import Metric
     from cnnlite.models import Model, Sequential, load_model, save_model
+    from cnnlite.optimizers import Optimizer
     from cnnlite.random_state import set_random_seed
+    from cnnlite.regularizers import Regularizer
 
 
 def __getattr__(name: str) -> Any:

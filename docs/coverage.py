@@ -40,6 +40,9 @@ def ours(namespace: str, name: str) -> Any:
     module: Any
     if namespace.endswith(_MEMBERS):
         return _member(_base(namespace.removesuffix(_MEMBERS)), name)
+    if namespace == "keras":
+        found = getattr(importlib.import_module("cnnlite"), name, None)
+        return None if name in OTHER else found
     try:
         module = importlib.import_module(f"cnnlite.{namespace}")
     except ImportError:
@@ -145,8 +148,19 @@ def _ignored() -> list[tuple[str, str, str]]:
     ]
 
 
+# Modules of Keras's names that hold other things than Keras's.
+OTHER = {
+    "applications": "functions in lower case (`vgg16`), with sizes to choose, without weights",
+    "config": "of Keras's functions `floatx` and `set_floatx` alone",
+    "ops": "operations on arrays, with names and derivatives of their own: `help(cnnlite.ops)`",
+    "visualization": "the charts of `cnnlite compare-cnns`",
+}
+
 # What is taken and means another thing than in Keras.
 MEANINGS = {
+    **{f"keras.{name}": what for name, what in OTHER.items()},
+    "models.save_model": "a file ends in `.safetensors`; `.keras` and `.h5` files are refused, "
+    "for saving and for loading",
     "metrics": "`dtype` is what a call computes in; a state is always float64, also that of "
     "`add_variable`",
     "Model members.losses": "penalties on weights alone; those on outputs are in the loss",

@@ -44,6 +44,7 @@ LAYERS = (
     ("models", "callbacks", "datasets"),
     (
         "applications",
+        "saving",
         "visualization",
         "utils",
         "sklearn",
