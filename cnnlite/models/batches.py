@@ -89,6 +89,11 @@ class StreamBatches:
         """Whether the source can be read only once: each batch that is asked for is gone."""
         return hasattr(self.source, "__next__")
 
+    @property
+    def spent(self) -> bool:
+        """Whether batches were read that cannot be read again."""
+        return self.once and self._drawn > 0
+
     def read(self, step: int, skip: int = 0) -> Iterator[Batch]:
         """Yield the batches of a pass that began at a step of training, after the first ones."""
         for batch in self._raw(step, skip):
@@ -179,6 +184,13 @@ class Epochs:
             for batch in self._rest():
                 self._seen += 1
                 yield batch
+            if self._seen == 0 and getattr(self.batches, "spent", False):
+                warnings.warn(
+                    f"{self._where}: the generator ended in an earlier epoch. Got no batch. "
+                    "Pass one that never ends, with a number of steps, or a PyDataset.",
+                    CnnliteWarning,
+                    stacklevel=2,
+                )
             self.close()
             return
         assert self.steps is not None

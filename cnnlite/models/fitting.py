@@ -135,7 +135,7 @@ class Fit:
                 "fit: a callback asks for a validation, and there are no data for it. "
                 "Pass validation_data or validation_split."
             )
-        source = Epochs(self._validation, self._validation_steps, "fit")
+        source = Epochs(self._validation, self._validation_steps, "fit: validation_data")
         found = self.model._evaluate(source, self.calls)
         return {f"val_{name}": value for name, value in found.items()}
 
