@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import cnnlite
 from cnnlite.errors import CnnliteWarning
+from cnnlite.optional import require
 
 if TYPE_CHECKING:
     from cnnlite.callbacks import Callback
@@ -48,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--data-dir", type=Path, metavar="DIR", help="where the IDX files lie")
     train.add_argument("--save", type=Path, metavar="FILE", help="write the model there")
-    train.add_argument("--quiet", action="store_true", help="no summary, no progress")
+    train.add_argument(
+        "--quiet", action="store_true", help="no summary, no progress: only the test accuracy"
+    )
     train.add_argument("--json", action="store_true", help="last line: the result as JSON")
     train.set_defaults(run=_train)
 
@@ -156,7 +159,7 @@ def _train(args: argparse.Namespace) -> None:
     seconds = time.perf_counter() - start
     loss, accuracy = model.evaluate(x_test, y_test, batch_size=256, verbose=0)
     speed = args.epochs * len(x_train) / seconds
-    if not args.quiet:
+    if not (args.quiet and args.json):
         print(
             f"Test accuracy {accuracy:.2%}, loss {loss:.4f}, after {args.epochs} epochs in "
             f"{seconds:.2f} s: {speed:,.0f} images per second."
@@ -206,6 +209,8 @@ def _compare(args: argparse.Namespace) -> None:
         cnnlite.set_num_threads(args.threads)
     if args.plot is not None and not args.plot.parent.is_dir():
         raise FileNotFoundError(f"--plot: there is no folder {str(args.plot.parent)!r}.")
+    if args.plot is not None:  # fail before the timings, not after them
+        require("matplotlib.figure", "plot", "--plot")
     names = tuple(args.only or comparison.NETWORKS)
     figures = []
     for found in comparison.compare(names, args.repeats):
@@ -227,7 +232,6 @@ def _compare(args: argparse.Namespace) -> None:
 
 def _plot_comparison(figures: Sequence[Any], path: Path) -> None:
     from cnnlite import visualization
-    from cnnlite.optional import require
 
     sheet = require("matplotlib.figure", "plot", "--plot").Figure((14, 6), layout="constrained")
     left, right = sheet.subplots(1, 2)
@@ -253,6 +257,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     --------
     >>> from cnnlite.cli import main
     >>> main(["train", "lenet5", "--epochs", "1", "--quiet"])
+    Test accuracy ...%, loss ..., after 1 epochs in ... s: ... images per second.
     0
     """
     args = _parser().parse_args(argv)
@@ -267,7 +272,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nothing to tell it
         return 1
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         print(f"cnnlite: error: {error}", file=sys.stderr)
         return 1
     return 0

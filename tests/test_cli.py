@@ -78,11 +78,12 @@ def test_train_with_every_option(tmp_path: Path):
     assert type(model.optimizer).__name__ == "SGD" and model.optimizer.learning_rate == 0.1
 
 
-def test_quiet_prints_nothing_and_seeds_repeat():
-    """--quiet alone is silent; with --json there is one line, the same for the same seed."""
+def test_quiet_prints_one_line_and_seeds_repeat():
+    """--quiet alone prints the test accuracy; with --json, JSON that a seed repeats."""
     options = ["train", "lenet5", "--epochs", "1", "--batch-size", "400", "--quiet"]
     silent = command(*options)
-    assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
+    assert (silent.returncode, silent.stderr) == (0, "")
+    assert re.fullmatch(r"Test accuracy [\d.]+%, loss .* images per second\.\n", silent.stdout)
     found = []
     for seed in ("0", "0", "1"):
         done = command(*options, "--json", "--seed", seed)
@@ -189,3 +190,18 @@ def test_compare_cnns_names_what_it_does_not_know():
     """Before anything is built."""
     done = command("compare-cnns", "--only", "lenet")
     assert done.returncode == 1 and "no network 'lenet'" in done.stderr
+
+
+def test_compare_cnns_needs_matplotlib_before_it_times():
+    """One line that names the extra; nothing is built first."""
+    script = """
+import sys
+from cnnlite.cli import main
+sys.modules["matplotlib"] = sys.modules["matplotlib.figure"] = None  # as if not installed
+sys.exit(main(["compare-cnns", "--only", "googlenet", "--plot", "out.png"]))
+"""
+    done = run_python("-c", script)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("cnnlite: error: --plot: needs the package matplotlib")
+    assert line.endswith('pip install "cnnlite-engine[plot]"')
