@@ -48,7 +48,9 @@ _MODULES = (
     "saving",
     "schedules",
     "utils",
+    "visualization",
 )
+_OPTIONAL = ("sklearn",)  # raises ImportError without its package, so no list names it
 _WHERE = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = ["__version__", *_MODULES, *_WHERE]
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
         saving,
         schedules,
         utils,
+        visualization,
     )
     from cnnlite.config_report import show_config
     from cnnlite.gradient_check import check_gradients
@@ -89,7 +92,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
+    if name in _MODULES or name in _OPTIONAL:
         return importlib.import_module(f"cnnlite.{name}")
     if name in _WHERE:
         value = getattr(importlib.import_module(_WHERE[name]), name)
