@@ -20,6 +20,7 @@ import numpy as np
 
 from cnnlite.errors import DtypeError
 from cnnlite.shapes import is_int
+from cnnlite.signatures import check_signature, without_constructor
 
 __all__ = [
     "CheckedArguments",
@@ -263,9 +264,14 @@ class CheckedArguments:
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        where = cls._own_name(kwargs)
+        check_signature(cls, args, kwargs, where)
         names, checks = _constructor(cls)  # type: ignore[arg-type]
-        _run(checks, names, args, kwargs, cls._own_name(kwargs))
+        _run(checks, names, args, kwargs, where)
         return super().__new__(cls)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return without_constructor(super().__reduce_ex__(protocol))
 
     @classmethod
     def _own_name(cls, kwargs: dict[str, Any]) -> str:

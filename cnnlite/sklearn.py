@@ -17,6 +17,7 @@ True
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +30,7 @@ from cnnlite.models import Model, Sequential
 from cnnlite.optional import require
 from cnnlite.random_state import seeded
 from cnnlite.shapes import is_int
+from cnnlite.signatures import check_signature
 
 require("sklearn", "sklearn", "cnnlite.sklearn")
 
@@ -51,6 +53,17 @@ class _Network(BaseEstimator):
 
     _activation: str | None  # of the last layer
     _loss: str
+    __signature__: inspect.Signature
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # What inspect, and by it scikit-learn, is told, in place of __new__'s arguments.
+        given = inspect.signature(cls.__init__)
+        cls.__signature__ = given.replace(parameters=list(given.parameters.values())[1:])
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        check_signature(cls, args, kwargs, cls.__name__)
+        return super().__new__(cls)
 
     def __init__(
         self,

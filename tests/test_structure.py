@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import cnnlite
+from tests.processes import output_of
 
 ROOT = Path(cnnlite.__file__).parent
 CSRC = ROOT.parent / "csrc"
@@ -23,6 +24,7 @@ LAYERS = (
         "errors",
         "shapes",
         "arguments",
+        "signatures",
         "config",
         "random_state",
         "schedules",
@@ -217,6 +219,19 @@ def test_every_public_name_of_the_package_exists():
         assert name in dir(cnnlite)
     with pytest.raises(AttributeError, match="no_such_name"):
         cnnlite.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["visualization", "sklearn"])
+def test_modules_of_optional_packages_need_no_import_of_their_own(name: str):
+    """As help(cnnlite) lists them; without its package one says which extra to install."""
+    script = f"""
+import cnnlite
+try:
+    print(cnnlite.{name}.__name__)
+except ImportError as error:
+    print("cnnlite.{name}" if "pip install" in str(error) else error)
+"""
+    assert output_of(script) == f"cnnlite.{name}"
 
 
 def public_objects() -> list[tuple[str, str]]:

@@ -105,7 +105,7 @@ class Model(WeightNames, CheckedArguments, Trainer):
     @classmethod
     def _of_graph(cls, inputs: Any, outputs: Any, name: str | None) -> Model:
         """Return a functional model; two of its layers may have one name, as in a subclass."""
-        made = cls.__new__(cls)
+        made = object.__new__(cls)
         made._begin(name)
         made._traced = False
         made._set_graph(inputs, outputs)
