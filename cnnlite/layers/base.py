@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,12 @@ class Layer(LayerWeights, Configurable):
     dynamic = False  # True: `call` computes outside of cnnlite.ops, so it runs anew each step
     operator = False  # True: made by ``a + b`` and the like, so no model lists it
     input_dtype: str | None = None  # what arrays are cast to; None: the layer's dtype
+    _building = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = _marks_built(cls.build)  # type: ignore[assignment,method-assign]
 
     def __init__(
         self,
@@ -113,6 +120,7 @@ class Layer(LayerWeights, Configurable):
         self.sample_shape = checked_sample_shape(input_shape, f"{self.name}: input_shape")
         self._trainable = flag(trainable, f"{self.name}: trainable")
         self._parameters: list[Parameter] = []
+        self._carried: list[Parameter] = []
         self._first_node: Node | None = None
 
     # -- what subclasses define
@@ -247,6 +255,27 @@ class Layer(LayerWeights, Configurable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+def _marks_built(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """Decorate ``build``: it makes the weights once, whoever calls it."""
+
+    @functools.wraps(build)
+    def marking(self: Layer, input_shape: Any) -> None:
+        inside = self._building  # called by a subclass's build
+        if self.built and not inside:
+            raise ValueError(
+                f"{self.name}: build: it has its weights already. Got shape {input_shape}. "
+                "Make a new layer for other shapes."
+            )
+        self._building = True
+        try:
+            build(self, input_shape)
+        finally:
+            self._building = inside
+        self.built = True
+
+    return marking
 
 
 def composite() -> Any:

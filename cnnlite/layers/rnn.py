@@ -175,8 +175,7 @@ class RNN(Layer):
                 "Write Input(..., batch_size=n)."
             )
         self.states = [
-            self.add_weight((shape[0], size), "zeros", trainable=False, name=f"state_{k}")
-            for k, size in enumerate(self.sizes)
+            self.add_state((shape[0], size), f"state_{k}") for k, size in enumerate(self.sizes)
         ]
 
     def _check(self, input_shape: Any) -> Any:

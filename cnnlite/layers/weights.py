@@ -85,6 +85,7 @@ class LayerWeights(WeightNames):
     dtype: str
     _trainable: bool
     _parameters: list[Parameter]
+    _carried: list[Parameter]
 
     def add_weight(
         self,
@@ -139,6 +140,18 @@ class LayerWeights(WeightNames):
             regularizer=getattr(self, f"{role}_regularizer", None),
             constraint=getattr(self, f"{role}_constraint", None),
         )
+
+    def add_state(self, shape: Sequence[int], name: str) -> Parameter:
+        """Make zeros that one batch leaves to the next: no weight, and not saved with a model."""
+        state = Parameter(np.zeros(tuple(shape), self.dtype), f"{self.name}/{name}", False)
+        self._carried.append(state)
+        return state
+
+    @property
+    def carried_states(self) -> list[Parameter]:
+        """What batches leave to each other in stateful layers: this one and those inside."""
+        inside = [p for layer in self.sublayers for p in layer.carried_states]
+        return list(dict.fromkeys([*self._carried, *inside]))
 
     @staticmethod
     @contextmanager

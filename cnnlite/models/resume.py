@@ -47,6 +47,7 @@ def save(model: Model, state: dict[str, Any], path: Any) -> None:
             "iterations": optimizer.iterations,
             "learning_rate": optimizer.learning_rate,
             "metrics": model._metric_states(),
+            "carried": [p.value for p in model._stored("carried_states")],
             "fit": state,
         }
         tensors = saving._weight_tensors(model) | saving._slot_tensors(model)
@@ -98,7 +99,8 @@ def _restore(model: Model, whole: dict[str, Any], tensors: dict[str, np.ndarray]
     assert optimizer is not None
     names = [name for name in tensors if name.startswith("model/")]
     names.sort(key=lambda name: int(name.split("/")[1]))
-    assign_all(model.weights, [tensors[name] for name in names], model.name)
+    assign_all(model._stored_weights, [tensors[name] for name in names], model.name)
+    assign_all(model._stored("carried_states"), whole["carried"], model.name)
     if any(name.startswith("optimizer/") for name in tensors):
         saving._restore_slots(model, tensors)
     optimizer.iterations = whole["iterations"]
