@@ -25,6 +25,7 @@ LAYERS = (
         "shapes",
         "arguments",
         "signatures",
+        "numeric",
         "config",
         "random_state",
         "schedules",

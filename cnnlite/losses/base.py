@@ -11,6 +11,8 @@ from cnnlite import arguments, ops
 from cnnlite.arguments import CheckedArguments
 from cnnlite.errors import DtypeError, ShapeError
 from cnnlite.layers.context import Context, accepts
+from cnnlite.losses.advice import advice
+from cnnlite.numeric import LABELS, as_numbers
 from cnnlite.ops.core import Tensor
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
@@ -133,10 +135,8 @@ class Loss(CheckedArguments):
         ShapeError, ValueError
             If they do not fit, or a class number is outside of the prediction.
         """
-        y = np.asarray(y_true)
         where = name or self.name
-        if y.dtype.kind not in "fiub":
-            raise TypeError(f"{where}: targets must be numbers. Got dtype {y.dtype}.")
+        y = as_numbers(y_true, f"{where}: targets", LABELS)
         if self.sparse:
             return self._prepare_labels(y, tuple(shape), where)
         given = y.shape
@@ -145,12 +145,9 @@ class Loss(CheckedArguments):
         elif y.ndim == len(shape) + 1 and y.shape[-1] == 1:
             y = y[..., 0]
         if y.ndim != len(shape) or tuple(y.shape[1:]) != tuple(shape[1:]):
-            hint = ""
-            if y.ndim == len(shape) - 1 and "categorical" in where:
-                hint = ' Targets that are class numbers need "sparse_categorical_crossentropy".'
             raise ShapeError(
-                f"{where}: targets do not fit the predictions. "
-                f"Got {given} and {tuple(shape)}.{hint}"
+                f"{where}: targets do not fit the predictions. Got {given} and {tuple(shape)}."
+                + advice(given, tuple(shape), type(self).__name__, False)
             )
         return np.ascontiguousarray(y, dtype=dtype)
 
@@ -164,8 +161,7 @@ class Loss(CheckedArguments):
         if y.ndim != len(shape) - 1 or tuple(y.shape[1:]) != wanted[1:]:
             raise ShapeError(
                 f"{where}: targets must be one class number per row of the predictions. "
-                f"Got {given} and {shape}."
-                + (' One-hot targets need "categorical_crossentropy".' * (y.ndim == len(shape)))
+                f"Got {given} and {shape}." + advice(y.shape, shape, type(self).__name__, True)
             )
         check_classes(y, shape[axis], where, getattr(self, "ignore_class", None))
         if y.dtype.kind == "f" and not np.array_equal(y, np.floor(y)):

@@ -11,6 +11,7 @@ from cnnlite.arguments import CheckedArguments
 from cnnlite.errors import ShapeError
 from cnnlite.losses.base import as_floats, checked_dtype, fitted_weights, floats, snake_name
 from cnnlite.metrics.variables import HasVariables
+from cnnlite.numeric import LABELS, as_numbers
 from cnnlite.ops.core import Tensor
 
 # Of one state, 400 MB: a larger one comes from a wrong argument, say a size as a class number.
@@ -133,9 +134,7 @@ class Metric(HasVariables, CheckedArguments):
         ShapeError, TypeError, ValueError
             If they do not fit, or what should be class numbers are none.
         """
-        y = np.asarray(y_true)
-        if y.dtype.kind not in "fiub":
-            raise TypeError(f"{self.name}: targets must be numbers. Got dtype {y.dtype}.")
+        y = as_numbers(y_true, f"{self.name}: targets", LABELS)
         sparse = self.sparse
         if sparse is None:
             sparse = y.shape != y_pred_shape

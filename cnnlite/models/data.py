@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnnlite.arguments import number
 from cnnlite.errors import ShapeError
 from cnnlite.layers.symbolic import SymbolicTensor
 from cnnlite.models.structure import by_name
+from cnnlite.numeric import FEATURES, LABELS, as_numbers
 
 if TYPE_CHECKING:
     from cnnlite.models.heads import Head
@@ -45,22 +48,15 @@ def as_inputs(
 
 
 def _as_input(given: Any, tensor: SymbolicTensor, where: str) -> np.ndarray:
-    a, shape = np.asarray(given), tensor.shape
-    if a.dtype.kind not in "fiub":
-        raise TypeError(f"{where}: x must be numbers. Got dtype {a.dtype}.")
+    a, shape = as_numbers(given, f"{where}: x", FEATURES), tensor.shape
     fits = a.ndim == len(shape) and all(
         n is None or n == m for n, m in zip(shape[1:], a.shape[1:], strict=True)
     )
     if not fits:
-        hint = ""
-        if a.ndim == len(shape) - 1 and shape[-1] == 1:
-            hint = " Add the last axis: x[..., None]."
-        elif tuple(a.shape) == tuple(shape[1:]):
-            hint = " Add the batch axis: x[None]."
         wanted = ", ".join(["batch", *("any" if n is None else str(n) for n in shape[1:])])
         raise ShapeError(
             f"{where}: x does not fit the model's input. Got shape {a.shape}. "
-            f"Make it ({wanted}).{hint}"
+            f"Make it ({wanted}).{_reshaping(a.shape, shape[1:])}"
         )
     if shape[0] is not None and where != "predict" and len(a) % shape[0]:
         raise ShapeError(
@@ -83,6 +79,33 @@ def _as_input(given: Any, tensor: SymbolicTensor, where: str) -> np.ndarray:
             f"Got {a.min()}..{a.max()}."
         )
     return np.ascontiguousarray(a, dtype=dtype)
+
+
+def _reshaping(given: tuple[int, ...], sample: tuple[int | None, ...]) -> str:
+    """Return what makes an array of this shape one of samples, as a sentence, or nothing.
+
+    Examples
+    --------
+    >>> from cnnlite.models.data import _reshaping
+    >>> _reshaping((28, 28), (28, 28, 1))
+    ' One sample needs two axes more: x[None, ..., None].'
+    """
+
+    def matches(shape: tuple[int, ...]) -> bool:
+        return len(shape) == len(sample) and all(
+            n is None or n == m for n, m in zip(sample, shape, strict=True)
+        )
+
+    if matches(given):
+        return " Add the batch axis: x[None]."
+    if matches((*given[1:], 1)):
+        return " Add the last axis: x[..., None]."
+    if matches((*given, 1)):
+        return " One sample needs two axes more: x[None, ..., None]."
+    known = [n for n in sample if n is not None]
+    if len(given) > 1 and len(known) == len(sample) and prod(given[1:]) == prod(known):
+        return f" Its samples have as many numbers: x.reshape({', '.join(map(str, (-1, *known)))})."
+    return ""
 
 
 class Dataset:
@@ -179,7 +202,11 @@ def as_targets(
 def targets_for(y: Any, heads: Sequence[Head], names: Sequence[str], where: str) -> list[Any]:
     """Return the targets given for each head, None for those that nothing is asked of."""
     trained = [h for h in heads if h.loss is not None or h.metrics]
-    return _for_heads(y, heads, trained, names, f"{where}: targets")
+    given = _for_heads(y, heads, trained, names, f"{where}: targets")
+    return [
+        as_numbers(one, f"{where}: targets", LABELS) if head in trained and one is not None else one
+        for head, one in zip(heads, given, strict=True)
+    ]
 
 
 def _for_heads(
@@ -235,16 +262,20 @@ def _class_weights(given: Any, target: np.ndarray, where: str) -> np.ndarray:
     labels = np.round(y).astype(np.int64)
     weights = np.ones(len(y))
     for label, weight in given.items():
-        weights[labels == int(label)] = float(weight)
+        plain = isinstance(label, int | float | np.number | np.bool_)
+        if not plain or not float(label).is_integer():
+            raise TypeError(
+                f"{where}: class_weight must have class numbers as keys. Got {label!r}. "
+                "Number the classes as the targets do, from 0."
+            )
+        what = f"{where}: class_weight of class {label!r}"
+        weights[labels == int(label)] = number(weight, what, open_ends="()")
     return weights
 
 
 def _as_weights(value: Any, n: int, tensor: SymbolicTensor, where: str) -> np.ndarray:
     """Return weights of shape (N, ...), one per row of the predictions."""
-    w = np.asarray(value)
-    if w.dtype.kind not in "fiub":
-        raise TypeError(f"{where}: sample_weight must be numbers. Got dtype {w.dtype}.")
-    w = w.astype(tensor.dtype)
+    w = as_numbers(value, f"{where}: sample_weight").astype(tensor.dtype)
     if w.ndim == 2 and w.shape[1] == 1 and len(tensor.shape) == 2:
         w = w[:, 0]  # as Keras takes them
     rows = (n, *tensor.shape[1:-1])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from cnnlite.errors import ShapeError
 from cnnlite.layers.input_layer import Input
 from cnnlite.layers.symbolic import SymbolicTensor
+from cnnlite.numeric import FEATURES, as_numbers
 
 
 class _Training:
@@ -28,7 +27,7 @@ def _input_like(value: Any, name: str | None = None) -> SymbolicTensor:
     """Return an Input for arrays of this shape and kind."""
     if isinstance(value, SymbolicTensor):
         return Input(value.shape[1:], value.shape[0], value.dtype, name=name)
-    array = np.asarray(value)
+    array = as_numbers(value, "the model's input", FEATURES)
     if array.ndim < 1:
         raise ShapeError(f"the model's input needs a batch axis. Got {value!r}.")
     return Input(array.shape[1:], dtype="int32" if array.dtype.kind in "iub" else None, name=name)

@@ -218,7 +218,13 @@ class Trainer(Steps):
         if is_stream(given):
             return self._batches(given, None, None, size, where)
         if not isinstance(given, list | tuple) or len(given) not in (2, 3):
-            raise ValueError(f"{where} must be (x, y), (x, y, sample_weight) or a PyDataset.")
+            what = type(given).__name__
+            if isinstance(given, list | tuple):
+                what += f" of {len(given)}"
+            raise ValueError(
+                f"{where} must be (x, y), (x, y, sample_weight) or a PyDataset. Got {what}. "
+                "Pass inputs and targets together: validation_data=(x, y)."
+            )
         x, y, *weight = given
         batches = self._batches(x, y, weight[0] if weight else None, size, where)
         if batches.steps == 0:
