@@ -22,7 +22,7 @@ from cnnlite.layers.symbolic import ModelCall, SymbolicTensor
 from cnnlite.layers.weights import WeightNames, assign_all
 from cnnlite.models import architecture, saving, tracing, units
 from cnnlite.models import summary as summaries
-from cnnlite.models.structure import Structure, flatten
+from cnnlite.models.structure import Structure, alone, by_key, flatten
 from cnnlite.models.training import Trainer
 from cnnlite.ops import Parameter
 from cnnlite.serialization import custom_object_scope
@@ -86,7 +86,7 @@ class Model(WeightNames, CheckedArguments, Trainer):
         self._begin(name)
         if functional:
             self._traced = False
-            self._set_graph(inputs, outputs)
+            self._set_graph(alone(inputs), alone(outputs))
             units.check_names(self.graph, "Model")
         if not trainable:
             self.trainable = False
@@ -112,6 +112,7 @@ class Model(WeightNames, CheckedArguments, Trainer):
         return made
 
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        inputs, outputs = by_key(inputs), by_key(outputs)
         self._structures = Structure(inputs), Structure(outputs)
         graph = Graph(_tensors(inputs, "inputs"), _tensors(outputs, "outputs"))
         for tensor in graph.inputs:

@@ -41,6 +41,19 @@ def flatten(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
+def alone(value: Any) -> Any:
+    """Return the one thing in a list of one, as Keras takes a functional model's lists."""
+    return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
+
+
+def by_key(value: Any) -> Any:
+    """Return a dict with its keys in alphabetical order, as Keras keeps them; else the value.
+
+    The order of layers and weights follows from it.
+    """
+    return {key: value[key] for key in sorted(value)} if isinstance(value, dict) else value
+
+
 def by_name(value: Any, names: Sequence[str | None], where: str) -> list[Any]:
     """Return what is given for each name, from a list in their order or a dict; None if nothing.
 

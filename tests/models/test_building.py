@@ -194,8 +194,8 @@ def test_several_inputs_and_outputs():
     assert model.output_shape == [(None, 3), (None, 3)]
     called = model([X, xb])
     assert [y.tobytes() for y in called] == [first.tobytes(), second.tobytes()]
-    single = Model([a, b], [db(b)])  # a list of one stays a list
-    assert isinstance(predict(single, [X, xb]), list)
+    single = Model([a, b], [db(b)])  # a list of one is that one, as in Keras
+    assert predict(single, [X, xb]).shape == (5, 3)
     with pytest.raises(ShapeError, match=r"2 inputs.*1 arrays"):
         predict(model, X)
     with pytest.raises(ShapeError, match=r"differ in samples.*5, 4"):

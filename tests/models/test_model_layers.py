@@ -289,3 +289,22 @@ def test_a_sequential_that_begins_with_a_model_is_built():
     base.trainable = False
     assert len(model.trainable_weights) == 2
     assert Sequential([Sequential([layers.Dense(2)]), layers.Dense(1)]).built is False
+
+
+def test_outputs_in_a_dict_are_ordered_by_key():
+    """Keras 3.15 gives these orders."""
+    x = Input((3,))
+    z = layers.Dense(2, name="for_z")(x)
+    b = layers.Dense(1, name="for_b")(x)
+    model = Model(x, {"z": z, "b": b})
+    assert [layer.name for layer in model.layers[1:]] == ["for_b", "for_z"]
+    assert list(model.predict(np.ones((1, 3)), verbose=0)) == ["b", "z"]
+
+
+def test_a_list_of_one_output_is_that_output():
+    """As in Keras 3.15: predict gives an array, not a list."""
+    x = Input((3,))
+    model = Model([x], [layers.Dense(2)(x)])
+    assert model.output_shape == (None, 2)
+    assert model.predict(np.ones((1, 3)), verbose=0).shape == (1, 2)
+    assert model(np.ones((1, 3), "float32")).shape == (1, 2)
