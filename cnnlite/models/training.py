@@ -165,6 +165,8 @@ class Trainer(Steps):
                         "fit: validation_split needs arrays. Pass validation_data instead."
                     )
                 batches.data, held_out = split_validation(batches.data, validation_split)
+                if class_weight is not None:  # weighs the training alone; no weights go with it
+                    held_out.weights = [None] * len(held_out.weights)
                 batches = ArrayBatches(batches.data, size, batches.order)
                 validation = ArrayBatches(held_out, validation_size)
             if batches.steps == 0:
