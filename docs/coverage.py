@@ -167,14 +167,15 @@ MEANINGS = {
     "Model members.call": "runs once, on symbolic tensors; a `train_step` of one's own is refused",
     "Layer members.call": "only calls layers, or computes with `cnnlite.ops`, takes `ctx` and "
     "comes with a `backward`",
-    "layers": "`training=` given on symbolic tensors stays, in `fit` and `predict` too; a mask goes "
-    "through Lambda and on to an RNN with `initial_state`; a sample all of whose steps are masked "
-    "has the mean 0 in GlobalAveragePooling1D, and what may attend to nothing attends with weight 0",
+    "layers": "`training=` given on symbolic tensors stays, in `fit` and `predict` too; a mask "
+    "goes through Lambda and on to an RNN with `initial_state`; a sample all of whose steps are "
+    "masked has the mean 0 in GlobalAveragePooling1D, and what may attend to nothing attends "
+    "with weight 0",
     "layers.LayerNormalization": "several axes are taken in ascending order",
     "layers.TimeDistributed": "one call for all steps: BatchNormalization inside takes its "
     "statistics over samples and steps together",
-    "Model members.fit": "with `steps_per_epoch`, arrays go on in the next epoch where the last one "
-    "ended, and so does a generator of validation data; each metric heeds an output's mask",
+    "Model members.fit": "with `steps_per_epoch`, arrays go on in the next epoch where the last "
+    "one ended, and so does a generator of validation data; each metric heeds an output's mask",
     "losses": "a `sample_weight` that is one number counts once a row",
     "layers.Lambda": "the function uses + - * / and layers without weights, and is not saved",
     "Loss members.call": "takes `ctx`, computes with `cnnlite.ops` and comes with a `backward`",
