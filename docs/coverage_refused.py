@@ -14,6 +14,7 @@ from typing import Any
 
 # Values that Keras takes, for arguments whose default works everywhere.
 TRIED = {
+    "attention_axes": (2,),
     "data_format": "channels_first",
     "flash_attention": True,
     "gradient_accumulation_steps": 2,
