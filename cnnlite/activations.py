@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnnlite.arguments import array
+from cnnlite.nearest import did_you_mean
 from cnnlite.ops import (
     ACTIVATIONS,
     elu,
@@ -75,7 +76,7 @@ def get(identifier: Any) -> Callable:
         return identifier
     raise ValueError(
         f"activations.get: no such activation. Got {identifier!r}. "
-        f"Choose one of {', '.join(FUNCTIONS)}."
+        f"Choose one of {', '.join(FUNCTIONS)}." + did_you_mean(identifier, FUNCTIONS)
     )
 
 

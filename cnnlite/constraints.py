@@ -13,6 +13,7 @@ import numpy as np
 
 from cnnlite import ops
 from cnnlite.arguments import CheckedArguments, number
+from cnnlite.nearest import did_you_mean
 from cnnlite.ops import Parameter
 from cnnlite.serialization import described, made_from
 from cnnlite.shapes import is_int
@@ -223,6 +224,7 @@ def get(identifier: Any) -> Constraint | None:
     raise ValueError(
         f"constraint: no such constraint. Got {identifier!r}. "
         f"Choose one of {', '.join(_NAMES)}, or pass a Constraint."
+        + did_you_mean(identifier, _NAMES)
     )
 
 

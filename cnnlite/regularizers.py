@@ -14,6 +14,7 @@ import numpy as np
 from cnnlite import ops
 from cnnlite.arguments import CheckedArguments, number
 from cnnlite.errors import ShapeError
+from cnnlite.nearest import did_you_mean
 from cnnlite.ops.core import Tensor
 from cnnlite.serialization import described, made_from
 
@@ -232,6 +233,7 @@ def get(identifier: Any) -> Regularizer | None:
     raise ValueError(
         f"regularizer: no such regularizer. Got {identifier!r}. "
         f"Choose one of {', '.join(_NAMES)}, or pass a Regularizer."
+        + did_you_mean(identifier, _NAMES)
     )
 
 

@@ -25,6 +25,7 @@ LAYERS = (
         "shapes",
         "arguments",
         "signatures",
+        "nearest",
         "numeric",
         "config",
         "random_state",

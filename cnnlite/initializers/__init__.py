@@ -21,6 +21,7 @@ from cnnlite.initializers.scaling import (
     LecunUniform,
     VarianceScaling,
 )
+from cnnlite.nearest import did_you_mean
 from cnnlite.serialization import made_from
 
 __all__ = [
@@ -94,6 +95,7 @@ def get(identifier: Any) -> Any:
     raise ValueError(
         f"initializer: no such initializer. Got {identifier!r}. "
         f"Choose one of {', '.join(_NAMES)}, or pass an Initializer."
+        + did_you_mean(identifier, _NAMES)
     )
 
 

@@ -47,6 +47,7 @@ from cnnlite.losses.functions import (
 )
 from cnnlite.losses.margins import CategoricalHinge, CosineSimilarity, Hinge, SquaredHinge
 from cnnlite.losses.own import class_name, refusal
+from cnnlite.nearest import did_you_mean
 from cnnlite.serialization import class_named, custom_object_scope
 from cnnlite.serialization import serialize as described
 
@@ -139,6 +140,7 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> L
             raise ValueError(
                 f"loss: no such loss. Got {name!r}. Choose one of {', '.join(_NAMES)}, pass a "
                 "Loss, or name the class of your own in custom_objects."
+                + did_you_mean(name, _NAMES)
             )
         return cls.from_config(config.get("config", {}))
 

@@ -75,6 +75,7 @@ from cnnlite.metrics.thresholds import (
     TruePositives,
 )
 from cnnlite.metrics.variables import check_update_state
+from cnnlite.nearest import did_you_mean
 from cnnlite.serialization import class_named, custom_object_scope
 from cnnlite.serialization import serialize as described
 
@@ -179,7 +180,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
             raise ValueError(
                 f"metrics: no such metric. Got {config!r}. Choose one of "
                 f"{', '.join(_NAMES)}, pass a Metric, or name the class of your own in "
-                "custom_objects."
+                "custom_objects." + did_you_mean(config, [*_ACCURACY, *_CROSSENTROPY, *_NAMES])
             )
         return cls.from_config(given.get("config", {}))
 

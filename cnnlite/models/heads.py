@@ -286,6 +286,20 @@ def _checked_weight(value: Any, name: str) -> float:
     return float(value)
 
 
+def check_names(given: Any, what: str) -> None:
+    """Raise if a string names no metric, in a list, in a dict by output, or alone."""
+    pending = list(given.values()) if isinstance(given, dict) else [given]
+    while pending:
+        entry = pending.pop(0)
+        if isinstance(entry, list | tuple):
+            pending[:0] = entry
+        elif isinstance(entry, str):
+            try:
+                metrics.get(entry)
+            except ValueError as error:
+                raise ValueError(f"compile: {what}: {error}") from None
+
+
 def _metrics_of(given: Any, names: list[str], where: str) -> list[list[Any]]:
     """Return a list of metrics for each output."""
     if given is None:

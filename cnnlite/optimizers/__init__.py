@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnnlite.nearest import did_you_mean
 from cnnlite.optimizers import schedules
 from cnnlite.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from cnnlite.optimizers.adaptive import Adadelta, Adagrad, RMSprop
@@ -53,6 +54,7 @@ def get(identifier: Any) -> Optimizer:
     raise ValueError(
         f"optimizer: no such optimizer. Got {identifier!r}. "
         f"Choose one of {', '.join(_NAMES)}, or pass an Optimizer."
+        + did_you_mean(identifier, _NAMES)
     )
 
 
