@@ -27,6 +27,7 @@ LAYERS = (
         "signatures",
         "nearest",
         "numeric",
+        "unmade",
         "config",
         "random_state",
         "schedules",

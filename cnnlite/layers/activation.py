@@ -15,9 +15,11 @@ name, or a :class:`FunctionLayer`, such as ``LeakyReLU(0.1)``, for its constants
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from cnnlite import activations, ops
+from cnnlite.errors import CnnliteWarning
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context
 from cnnlite.ops.core import Tensor
@@ -82,6 +84,17 @@ def checked_activation(activation: Any, where: str) -> str | FunctionLayer:
     raise ValueError(f"{where}: no such activation. Got {activation!r}. Choose one of {names}.")
 
 
+def warn_if_constant(activation: Any, size: int | None, where: str) -> None:
+    """Warn once, when a layer is built, of softmax over one value, which is always 1."""
+    if activation == "softmax" and size == 1:
+        warnings.warn(
+            f"{where}: softmax over an axis of size 1 is always 1, so nothing is learned. "
+            "Did you mean sigmoid?",
+            CnnliteWarning,
+            stacklevel=2,
+        )
+
+
 def epilogue(activation: str | FunctionLayer) -> str | None:
     """Return what a product's kernel is to apply itself: the ``activation`` of its operation.
 
@@ -144,6 +157,11 @@ class Activation(Layer):
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = checked_activation(activation, self.name)
+
+    def build(self, input_shape: Any) -> None:
+        if not isinstance(input_shape, list):
+            size = input_shape[-1] if input_shape else None
+            warn_if_constant(self.activation, size, self.name)
 
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         y, kept = activate(self.activation, x, fused=False)

@@ -25,9 +25,10 @@ from cnnlite.layers.symbolic import (
 from cnnlite.layers.weights import LayerWeights
 from cnnlite.ops import Parameter
 from cnnlite.shapes import is_int
+from cnnlite.unmade import NeedsInit
 
 
-class Layer(LayerWeights, Configurable):
+class Layer(LayerWeights, Configurable, NeedsInit):
     """A function with weights, its derivative written beside it.
 
     A subclass defines
@@ -64,6 +65,8 @@ class Layer(LayerWeights, Configurable):
         Default: the class's name in snake case, numbered.
     input_shape : sequence of int, optional
         Shape of one sample, for the first layer of a Sequential model.
+    input_dim : int, optional
+        Short for ``input_shape=(input_dim,)``.
 
     Examples
     --------
@@ -90,6 +93,7 @@ class Layer(LayerWeights, Configurable):
     supports_masking = False  # True: a mask of the input is passed on to the output
     dynamic = False  # True: `call` computes outside of cnnlite.ops, so it runs anew each step
     operator = False  # True: made by ``a + b`` and the like, so no model lists it
+    set_by_init = frozenset({"name", "dtype", "built", "sample_shape", "_parameters"})
     input_dtype: str | None = None  # what arrays are cast to; None: the layer's dtype
     _building = False
 
@@ -108,6 +112,8 @@ class Layer(LayerWeights, Configurable):
         input_shape: Sequence[int] | None = None,
         **unknown: Any,
     ) -> None:
+        # No named argument: many a class has an input_dim of its own.
+        input_dim = unknown.pop("input_dim", None)
         if unknown:
             raise TypeError(
                 f"{type(self).__name__}: there is no argument {next(iter(unknown))!r}. "
@@ -117,6 +123,10 @@ class Layer(LayerWeights, Configurable):
         self.dtype = config.checked_dtype(config.floatx() if dtype is None else dtype, self.name)
         self.take_options(activity_regularizer=activity_regularizer)
         self.built = False
+        if input_dim is not None:
+            if input_shape is not None:
+                raise TypeError(f"{self.name}: both input_dim and input_shape. Pass one of them.")
+            input_shape = (positive(input_dim, f"{self.name}: input_dim"),)
         self.sample_shape = checked_sample_shape(input_shape, f"{self.name}: input_shape")
         self._trainable = flag(trainable, f"{self.name}: trainable")
         self._parameters: list[Parameter] = []

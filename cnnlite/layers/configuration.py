@@ -82,6 +82,8 @@ class Configurable(CheckedArguments):
         for name in names:
             if name in _COMMON or name in self.unsaved:
                 continue
+            if name == "input_dim" and name not in _arguments(cls):
+                continue  # short for input_shape, unless a class has its own
             if not hasattr(self, name):
                 raise NotImplementedError(
                     f"{self.name}: {type(self).__name__} does not keep its argument {name!r}. "

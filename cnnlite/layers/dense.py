@@ -13,6 +13,7 @@ from cnnlite.layers.activation import (
     activate_backward,
     checked_activation,
     epilogue,
+    warn_if_constant,
 )
 from cnnlite.layers.base import Layer, check_single, positive
 from cnnlite.layers.context import Context
@@ -74,6 +75,7 @@ class Dense(Layer):
 
     def build(self, input_shape: Shape) -> None:
         self._check(input_shape)
+        warn_if_constant(self.activation, self.units, self.name)
         self.kernel = self.make_weight("kernel", (input_shape[-1] or 0, self.units))
         self.bias = self.make_weight("bias", (self.units,)) if self.use_bias else None
 

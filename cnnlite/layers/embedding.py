@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from cnnlite import ops
 from cnnlite.arguments import array
+from cnnlite.errors import CnnliteWarning
 from cnnlite.layers.base import Layer, check_single, positive
 from cnnlite.layers.context import Context
 from cnnlite.layers.symbolic import Shape, SymbolicTensor
@@ -50,7 +52,7 @@ class Embedding(Layer):
     """
 
     input_dtype = "int32"
-    unsaved = ("weights",)
+    unsaved = ("weights", "input_length")
 
     def __init__(
         self,
@@ -63,7 +65,15 @@ class Embedding(Layer):
         weights: Any = None,
         **kwargs: Any,
     ) -> None:
+        length = kwargs.pop("input_length", None)
         super().__init__(**kwargs)
+        if length is not None:
+            warnings.warn(
+                f"{self.name}: input_length is not needed, and not used. "
+                f"Got {length!r}. Leave it out.",
+                CnnliteWarning,
+                stacklevel=2,
+            )
         self.input_dim = positive(input_dim, f"{self.name}: input_dim")
         self.output_dim = positive(output_dim, f"{self.name}: output_dim")
         self.mask_zero = bool(mask_zero)

@@ -183,9 +183,13 @@ class RNN(Layer):
         shape = input_shape[0] if several else input_shape
         given = input_shape[1:] if several else []
         if len(shape) < 3 or None in shape[2:]:
+            mend = (
+                " After a recurrent layer, give that one return_sequences=True; "
+                "for series of plain numbers, pass x[..., None]."
+            )
             raise ShapeError(
                 f"{self.name}: {type(self).__name__} needs (batch, steps, features). "
-                f"Got shape {tuple(shape)}."
+                f"Got shape {tuple(shape)}.{mend if len(shape) == 2 else ''}"
             )
         if several and [s[1:] for s in given] != [(size,) for size in self.sizes]:
             raise ShapeError(

@@ -46,7 +46,7 @@ class _Recurrent(RNN):
         # The cell's arguments are the layer's: layer.units, layer.kernel_initializer, ...
         cell = vars(self).get("cell")
         if cell is None or name.startswith("__"):
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+            return super().__getattr__(name)
         return getattr(cell, name)
 
     def _options(self) -> dict[str, Any]:

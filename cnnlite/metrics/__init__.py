@@ -214,6 +214,15 @@ def get(identifier: Any, loss: Loss | None = None, output_shape: tuple | None = 
     metric.check_made()
     if metric.dynamic:
         check_update_state(metric)
+    cls = type(metric)
+    if all(
+        getattr(cls, way) is getattr(Metric, way) for way in ("values", "record", "update_state")
+    ):
+        raise TypeError(
+            f"{metric.name}: {cls.__name__} measures nothing. Write update_state(self, y_true, "
+            "y_pred, sample_weight=None) and result(self), or values(self, y_true, y_pred) with "
+            "cnnlite.ops."
+        )
     if loss is not None and metric.sparse not in (None, loss.sparse):
         raise ValueError(
             f"metrics: {metric.name} and the loss {loss.name} take different targets: one takes "

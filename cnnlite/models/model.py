@@ -27,6 +27,7 @@ from cnnlite.models.training import Trainer
 from cnnlite.ops import Parameter
 from cnnlite.serialization import custom_object_scope
 from cnnlite.shapes import is_int
+from cnnlite.unmade import NeedsInit
 
 _models: weakref.WeakSet[Model] = weakref.WeakSet()
 
@@ -40,7 +41,7 @@ def _renew_locks() -> None:
 os.register_at_fork(after_in_child=_renew_locks)
 
 
-class Model(WeightNames, CheckedArguments, Trainer):
+class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
     """A network from input to output tensors (Keras's functional model).
 
     A subclass without inputs and outputs defines ``call(self, inputs)`` with its
@@ -62,6 +63,8 @@ class Model(WeightNames, CheckedArguments, Trainer):
     >>> model.predict([[1, 2, 3, 4]], verbose=0).shape
     (1, 4)
     """
+
+    set_by_init = frozenset({"name", "_lock", "_trainable", "_graph", "_traced", "_structures"})
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -423,6 +426,11 @@ def _tensors(value: Any, where: str) -> list[SymbolicTensor]:
                 raise TypeError(
                     f"Model: {where} must be one list of symbolic tensors, no lists in it. "
                     f"Got {t!r}. Unpack it: [y, *states]."
+                )
+            if t is None and where == "outputs":
+                raise TypeError(
+                    "Model: outputs must be symbolic tensors. Got None. "
+                    "Does a call end without return? Return what the last layer gives."
                 )
             raise TypeError(
                 f"Model: {where} must be symbolic tensors. Got {t!r}. "

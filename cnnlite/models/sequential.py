@@ -35,6 +35,15 @@ class Sequential(Model):
     9
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        own = cls.__init__ is Sequential.__init__
+        if own and len(args) > 1 and isinstance(args[1], Layer | Model | SymbolicTensor):
+            raise TypeError(
+                f"{cls.__name__}: layers must be one list of layers. "
+                f"Got {args[0]!r} and {args[1]!r} by themselves. Put them in a list: [a, b]."
+            )
+        return super().__new__(cls, *args, **kwargs)
+
     def __init__(
         self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:
