@@ -31,3 +31,24 @@ def test_charts_of_the_networks(plot, tmp_path: Path):
     assert (tmp_path / "chart.png").stat().st_size > 5000
     ax = figure_module.Figure().subplots()
     assert plot(found, ax) is ax.figure
+
+
+def test_bars_are_lengths_and_labels_stand_free():
+    """Depths on a linear axis from zero, with plain ticks; no label on a bubble or another."""
+    found = figures()
+    for some in (found, [f for f in found if f.name in ("vgg19", "googlenet")]):
+        bars = visualization.plot_depth_and_error(some).axes[0]
+        assert bars.get_yscale() == "linear" and bars.get_ylim()[0] == 0
+    sheet = figure_module.Figure((14, 6), layout="constrained")
+    left, right = sheet.subplots(1, 2)
+    visualization.plot_cnn_comparison(found, left)
+    visualization.plot_depth_and_error(found, right)
+    sheet.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in left.texts]
+    for k, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[k + 1 :])
+        for bubble in left.collections:
+            (center,) = left.transData.transform(bubble.get_offsets())
+            radius = (bubble.get_sizes()[0] / 3.141593) ** 0.5 * sheet.dpi / 72
+            nearest = center.clip(box.min, box.max)
+            assert ((nearest - center) ** 2).sum() ** 0.5 > radius, left.texts[k].get_text()
