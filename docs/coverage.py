@@ -161,6 +161,7 @@ MEANINGS = {
     **{f"keras.{name}": what for name, what in OTHER.items()},
     "models.save_model": "a file ends in `.safetensors`; `.keras` and `.h5` files are refused, "
     "for saving and for loading",
+    "models.load_model": "a subclass of Model comes back as a plain Model of the same layers",
     "metrics": "`dtype` is what a call computes in; a state is always float64, also that of "
     "`add_variable`",
     "Model members.losses": "penalties on weights alone; those on outputs are in the loss",

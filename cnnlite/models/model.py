@@ -369,6 +369,7 @@ class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
 
         It holds the architecture, the weights, the optimizer with its slots, the
         compile settings, step and seed.  A crash leaves the old file or the new.
+        Of a subclass of Model it holds the graph of layers, so a plain Model is loaded.
 
         Parameters
         ----------
@@ -379,7 +380,9 @@ class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
         Raises
         ------
         ValueError
-            If the name ends otherwise, or the model holds a class of the user's.
+            If the name ends otherwise.
+        NotImplementedError
+            If the model holds a Lambda, whose function no file can hold.
         FileExistsError
             With ``overwrite=False``.
         """

@@ -275,6 +275,10 @@ def load_model(
 ) -> Model:
     """Return the model saved in a file, compiled as it was, with its optimizer's state.
 
+    Of a subclass of Model, a file holds the layers and their calls, not the class: what
+    comes back is a plain Model that computes the same.  For one of the class, make it anew
+    and call ``load_weights``.
+
     Parameters
     ----------
     filepath : str or path
