@@ -16,7 +16,8 @@ from cnnlite import ops
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context, accepts
 from cnnlite.layers.graph import Graph
-from cnnlite.layers.no_values import SymbolicError
+from cnnlite.layers.no_values import OWN, SymbolicError
+from cnnlite.layers.own import refusal
 from cnnlite.layers.rnn_stacked import flat_sizes, flat_states, in_form
 from cnnlite.layers.symbolic import CARRIED_MASK, Shape, SymbolicTensor
 
@@ -110,11 +111,9 @@ def _trace(
         function: Any = layer.call
         y = function(*given, **known, **arguments)
     except SymbolicError as error:
-        raise SymbolicError(
-            f"{where} has no ctx, so it runs on symbolic tensors and may only call layers. {error} "
-            "Or write call(self, x, *, ctx, training=False, mask=None) with cnnlite.ops, and its "
-            "derivative, backward(self, dy, *, ctx)."
-        ) from None
+        # The remedy is said once, below, with an example.
+        why = str(error).replace(f"; or {OWN}", "").replace(f" {OWN},", " as below,")
+        raise SymbolicError(refusal(where, type(layer).__name__, why)) from None
     outputs = flat_states(y)
     if not outputs or not all(isinstance(t, SymbolicTensor) for t in outputs):
         raise TypeError(

@@ -67,10 +67,10 @@ _OF_ARRAYS = frozenset(
     "tobytes tolist transpose var view".split()
 )
 
-_OWN = "write a Layer with call(self, x, *, ctx) and backward(self, dy, *, ctx)"
+OWN = "write a Layer with call(self, x, *, ctx) and backward(self, dy, *, ctx)"
 _DEPENDS = (
     "Calls run once, before there are values, so they cannot depend on them: "
-    f"{_OWN}, and `dynamic = True` in it if it computes outside of cnnlite.ops."
+    f"{OWN}, and `dynamic = True` in it if it computes outside of cnnlite.ops."
 )
 
 
@@ -88,7 +88,7 @@ def refuse_function(tensor: Any, where: str) -> NoReturn:
     name = where.split(":")[0].split(".")[-1]
     stem = name.removesuffix("_forward").removesuffix("_backward")
     layer = _LAYERS.get(name) or _LAYERS.get(stem)
-    mend = f"Use {layer}; or {_OWN}." if layer else f"Use a layer; or {_OWN}."
+    mend = f"Use {layer}; or {OWN}." if layer else f"Use a layer; or {OWN}."
     refuse(tensor, where, mend)
 
 
@@ -98,7 +98,7 @@ def refuse_operand(function: str, tensor: Any, other: Any) -> NoReturn:
     raise SymbolicError(
         f"{function}: a symbolic tensor goes with a number or another symbolic tensor. "
         f"Got {shown} and {tensor!r}. Make the array an Input, layers.Rescaling or "
-        f"layers.Normalization with it; or {_OWN}."
+        f"layers.Normalization with it; or {OWN}."
     )
 
 
@@ -127,7 +127,7 @@ class NoValues:
         if name not in _OF_ARRAYS:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         layer = _LAYERS.get(name)
-        mend = f"Use {layer}; or {_OWN}." if layer else _DEPENDS
+        mend = f"Use {layer}; or {OWN}." if layer else _DEPENDS
         raise AttributeError(f"x.{name}: a symbolic tensor has no values. Got {self!r}. {mend}")
 
     def __getitem__(self, index: Any) -> Any:
@@ -136,11 +136,11 @@ class NoValues:
             "x[...]",
             "Use layers.Cropping1D or Cropping2D for part of an axis, layers.Reshape or Flatten to "
             "drop one, return_sequences=False for the last step of a recurrent layer; "
-            f"or {_OWN}.",
+            f"or {OWN}.",
         )
 
     def __iter__(self) -> Any:
-        refuse(self, "for ... in x", f"Use layers.TimeDistributed or RNN for steps; or {_OWN}.")
+        refuse(self, "for ... in x", f"Use layers.TimeDistributed or RNN for steps; or {OWN}.")
 
     def __len__(self) -> int:
         refuse(self, "len(x)", "The batch's size is known when data come; x.shape has the others.")

@@ -233,7 +233,11 @@ class TwoArguments(layers.Layer):
 @pytest.mark.parametrize(
     ("layer", "error", "match"),
     [
-        (Operations, SymbolicError, r"Operations\.call.*relu.*layers\.ReLU.*backward\(self, dy"),
+        (
+            Operations,
+            SymbolicError,
+            r"(?s)Operations\.call.*relu.*layers\.ReLU.*backward\(self, dy",
+        ),
         (MadeInCall, ValueError, r"uses inner.*self\.inner = "),
         (ReturnsNumber, TypeError, "must return what its layers return.*Got 3"),
         (TwoArguments, TypeError, r"needs b.*layer\(\[a, b\]\)"),
