@@ -20,7 +20,7 @@ import numpy as np
 
 from cnnlite.errors import DtypeError
 from cnnlite.shapes import is_int
-from cnnlite.signatures import check_signature, without_constructor
+from cnnlite.signatures import ConstructorSignature, check_signature, without_constructor
 
 __all__ = [
     "CheckedArguments",
@@ -262,6 +262,8 @@ class CheckedArguments:
     Traceback (most recent call last):
     TypeError: dense: use_bias must be True or False. Got 'no'.
     """
+
+    __signature__ = ConstructorSignature()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         where = cls._own_name(kwargs)

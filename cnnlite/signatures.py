@@ -7,7 +7,7 @@ import functools
 import inspect
 from typing import Any
 
-__all__ = ["check_signature", "without_constructor"]
+__all__ = ["ConstructorSignature", "check_signature", "without_constructor"]
 
 # Keywords of older scripts and of other functions: what to write.
 _MENDS = {
@@ -49,6 +49,24 @@ def check_signature(cls: type, args: Any, kwargs: dict[str, Any], where: str) ->
     for name in needed:
         if name not in given:
             raise TypeError(f"{where}: the argument {name!r} is missing. Pass it.")
+
+
+class ConstructorSignature:
+    """Descriptor for ``__signature__``: help() shows what ``__init__`` takes, not ``__new__``.
+
+    Examples
+    --------
+    >>> from cnnlite import layers
+    >>> inspect.signature(layers.Flatten)
+    <Signature (data_format: 'str | None' = None, **kwargs: 'Any')>
+    """
+
+    def __get__(self, instance: Any, cls: Any) -> inspect.Signature:
+        if instance is not None:  # what an object takes when it is called is another thing
+            raise AttributeError("__signature__")
+        whole = inspect.signature(cls.__init__)
+        parameters = list(whole.parameters.values())[1:]
+        return whole.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
 
 
 def empty(cls: Any) -> Any:

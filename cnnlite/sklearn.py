@@ -17,7 +17,6 @@ True
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,7 +29,7 @@ from cnnlite.models import Model, Sequential
 from cnnlite.optional import require
 from cnnlite.random_state import seeded
 from cnnlite.shapes import is_int
-from cnnlite.signatures import check_signature
+from cnnlite.signatures import ConstructorSignature, check_signature
 
 require("sklearn", "sklearn", "cnnlite.sklearn")
 
@@ -53,13 +52,7 @@ class _Network(BaseEstimator):
 
     _activation: str | None  # of the last layer
     _loss: str
-    __signature__: inspect.Signature
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        # What inspect, and by it scikit-learn, is told, in place of __new__'s arguments.
-        given = inspect.signature(cls.__init__)
-        cls.__signature__ = given.replace(parameters=list(given.parameters.values())[1:])
+    __signature__ = ConstructorSignature()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         check_signature(cls, args, kwargs, cls.__name__)
@@ -170,6 +163,8 @@ class _Network(BaseEstimator):
         stack: list[Any] = [layers.Input(sample)]
         stack += [layers.Flatten()] if len(sample) > 1 else []
         stack += [layers.Dense(n, activation=self.activation) for n in sizes]
+        if outputs == 1 and self._activation == "softmax":  # one class: 1, as it should be
+            return Sequential([*stack, layers.Dense(1), layers.Softmax()])
         return Sequential([*stack, layers.Dense(outputs, activation=self._activation)])
 
     def _optimizer(self) -> optimizers.Optimizer:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
+import pydoc
 from collections.abc import Callable
 from typing import Any
 
@@ -81,3 +83,14 @@ def test_copies_are_made_without_arguments(protocol: int):
         pickle.loads(pickle.dumps(scale, protocol)),
     ):
         assert type(made) is Scale and made.factor == 2.0 and made.name == scale.name
+
+
+@pytest.mark.parametrize("cls", [layers.Dense, layers.LSTM, optimizers.Adam])
+def test_help_shows_what_the_constructor_takes(cls: Any):
+    shown = list(inspect.signature(cls).parameters)
+    assert shown == list(inspect.signature(cls.__init__).parameters)[1:]
+    assert f"{cls.__name__}({shown[0]}:" in pydoc.render_doc(cls, renderer=pydoc.plaintext)
+
+
+def test_an_object_shows_what_its_call_takes():
+    assert next(iter(inspect.signature(layers.Dense(1)).parameters)) == "x"
