@@ -21,16 +21,10 @@ class InputLayer(Layer):
 
     Parameters
     ----------
-    shape : sequence of int or None
-        Shape of one sample, without the batch; None is a size that may vary from one
-        batch to the next, such as a sequence's length.
-    batch_size : int, optional
-        Default: any.
-    dtype : {"float32", "float64", "int32", "uint8"}, optional
-        "int64" counts as "int32", "bool" as "uint8".
-    batch_shape : sequence of int or None, optional
-        Batch size and shape together, in place of the first two.
-    name : str, optional
+    shape, batch_size, dtype, batch_shape, name
+        As in :func:`Input`.
+    input_shape, batch_input_shape : sequence of int or None, optional
+        Older names of ``shape`` and ``batch_shape``.
 
     Attributes
     ----------
