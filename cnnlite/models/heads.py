@@ -282,8 +282,20 @@ def _checked_weight(value: Any, name: str) -> float:
     if value is None:
         return 1.0
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"compile: loss_weights: {name} needs a number. Got {value!r}.")
+        mend = " Name metrics: compile(optimizer, loss, metrics=[...])."
+        raise TypeError(
+            f"compile: loss_weights: {name} needs a number. Got {value!r}."
+            f"{mend if isinstance(value, str) else ''}"
+        )
     return float(value)
+
+
+def check_weights(given: Any) -> None:
+    """Raise if a weight of an output is no number; metrics in their place are a common slip."""
+    if isinstance(given, list | tuple):
+        given = {f"output {i}": value for i, value in enumerate(given)}
+    for name, value in given.items() if isinstance(given, dict) else ():
+        _checked_weight(value, name)
 
 
 def check_names(given: Any, what: str) -> None:

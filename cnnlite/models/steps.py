@@ -18,7 +18,14 @@ from cnnlite.layers.context import Clock, StepState
 from cnnlite.layers.graph import Forward, Graph
 from cnnlite.models.arena import Arena
 from cnnlite.models.data import Dataset, as_inputs, as_targets, targets_for
-from cnnlite.models.heads import Head, as_losses, check_names, crossentropy_for, make_heads
+from cnnlite.models.heads import (
+    Head,
+    as_losses,
+    check_names,
+    check_weights,
+    crossentropy_for,
+    make_heads,
+)
 from cnnlite.models.penalties import Penalties
 from cnnlite.models.plan import EagerPlan, record
 from cnnlite.models.structure import Structure
@@ -98,6 +105,7 @@ class Steps(Penalties):
             loss = as_losses(loss)
             if metrics is not None and not isinstance(metrics, list | tuple | dict):
                 metrics = [metrics]
+            check_weights(loss_weights)
             check_names(metrics, "metrics")
             check_names(weighted_metrics, "weighted_metrics")
             self.optimizer = optimizers.get(optimizer)

@@ -210,7 +210,6 @@ BAD = [
     ({"loss": {"a": SPARSE, "c": "mse"}}, {}, "loss.*no 'c'"),
     ({"loss": [SPARSE]}, {}, "loss: needs 2 entries.*'a', 'b'.*Got 1"),
     ({**TWO, "loss_weights": [1.0]}, {}, "loss_weights: needs 2 entries"),
-    ({**TWO, "loss_weights": {"a": "x"}}, {}, "loss_weights: a needs a number.*'x'"),
     ({**TWO, "metrics": {"c": ["mae"]}}, {}, "metrics.*no 'c'"),
     ({**TWO, "metrics": ["mae"]}, {}, "metrics: needs 2 entries"),
 ]
@@ -223,6 +222,11 @@ def test_bad_calls(settings: dict, changes: dict, match: str):
     given = {"x": [X, Z], "y": {"a": A, "b": B}, "verbose": 0, **changes}
     with pytest.raises((ValueError, TypeError), match=match):
         model.fit(**given)
+
+
+def test_a_loss_weight_that_is_no_number_is_refused_by_compile():
+    with pytest.raises(TypeError, match=r"loss_weights: a needs a number.*'x'"):
+        two_outputs(as_dict=True).compile("sgd", **{**TWO, "loss_weights": {"a": "x"}})
 
 
 def test_class_weight_together_with_sample_weight():

@@ -131,3 +131,10 @@ def test_a_metric_that_measures_nothing_names_what_to_write():
     with pytest.raises(TypeError, match=f"^{message}"):
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=[Empty()])
         model.fit(np.ones((2, 3)), [0, 1], verbose=0)
+
+
+def test_metrics_in_the_place_of_loss_weights():
+    """As in Keras 2's order of arguments."""
+    model = Sequential([Input((3,)), layers.Dense(1)])
+    with pytest.raises(TypeError, match=r"loss_weights: output 0.*'mae'.*metrics=\[\.\.\.\]"):
+        model.compile("sgd", "mse", ["mae"])
