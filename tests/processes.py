@@ -9,6 +9,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = ("CNNLITE_", "OMP_", "GOMP_")
+# A shell starts its background jobs with Ctrl-C ignored, and every child inherits it: a script
+# that sends itself SIGINT begins with this, or it would wait for ever under such a shell.
+HEED_CTRL_C = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
 
 
 def run_python(

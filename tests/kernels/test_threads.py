@@ -8,7 +8,7 @@ import pytest
 
 from bench.cases import SHARED
 from tests.backends import Variant, places
-from tests.processes import output_of, run_python
+from tests.processes import HEED_CTRL_C, output_of, run_python
 
 
 @pytest.mark.parametrize(("backend", "level"), places())
@@ -126,7 +126,7 @@ y, one = np.empty((2, 2), np.float32), np.ones((2, 2), np.float32)
 matmul(y, one, one, None)
 print(y.tolist())
 """
-    assert output_of(script) == "True\n[[2.0, 2.0], [2.0, 2.0]]"
+    assert output_of(HEED_CTRL_C + script) == "True\n[[2.0, 2.0], [2.0, 2.0]]"
 
 
 def test_the_state_of_the_processor_is_left_alone():

@@ -13,7 +13,7 @@ from cnnlite import random_state
 from cnnlite.kernels import registry
 from cnnlite.kernels.registry import BACKENDS, kernel_table
 from tests.models.network import LABELS, X, network
-from tests.processes import output_of, run_python
+from tests.processes import HEED_CTRL_C, output_of, run_python
 
 TRAINING = """
 import hashlib, sys
@@ -166,7 +166,7 @@ print("usable")
 def test_ctrl_c_leaves_a_usable_model():
     """Interrupted at several moments, even while recording, a model trains on."""
     backend = os.environ.get("CNNLITE_BACKEND", "")
-    assert output_of(INTERRUPTED, CNNLITE_BACKEND=backend) == "usable"
+    assert output_of(HEED_CTRL_C + INTERRUPTED, CNNLITE_BACKEND=backend) == "usable"
 
 
 def test_ctrl_c_in_the_command_line_ends_with_130():
@@ -178,7 +178,7 @@ threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 sys.exit(main(["train", "lenet5", "--epochs", "100000", "--quiet"]))
 """
     backend = os.environ.get("CNNLITE_BACKEND", "")
-    done = run_python("-c", script, CNNLITE_BACKEND=backend)
+    done = run_python("-c", HEED_CTRL_C + script, CNNLITE_BACKEND=backend)
     assert done.returncode == 130
     assert "interrupted" in done.stderr and "Traceback" not in done.stderr
 
