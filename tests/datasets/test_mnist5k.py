@@ -123,10 +123,9 @@ def test_loads_from_a_zip(tmp_path: Path):
     archive = tmp_path / "package.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("cnnlite/__init__.py", "")
-        for name in ("arguments.py", "errors.py", "optional.py", "random_state.py", "shapes.py"):
-            file.write(datasets.parent / name, f"cnnlite/{name}")
-        for path in [*datasets.glob("*.py"), *datasets.glob("data/*")]:
-            file.write(path, Path("cnnlite/datasets") / path.relative_to(datasets))
+        beside = [path for path in datasets.parent.glob("*.py") if path.name != "__init__.py"]
+        for path in [*beside, *datasets.glob("*.py"), *datasets.glob("data/*")]:
+            file.write(path, Path("cnnlite") / path.relative_to(datasets.parent))
     script = (
         f"import sys; sys.path.insert(0, {str(archive)!r})\n"
         "import hashlib\n"
