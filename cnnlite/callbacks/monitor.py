@@ -6,6 +6,8 @@ import math
 import warnings
 from typing import Any
 
+import numpy as np
+
 from cnnlite.arguments import number
 from cnnlite.callbacks.base import Callback
 from cnnlite.errors import CnnliteWarning
@@ -44,7 +46,7 @@ class MonitorCallback(Callback):
     Raises
     ------
     ValueError
-        At the first value, if "auto" cannot tell.
+        At the first value, if "auto" cannot tell, or if it is an array of several.
     """
 
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0) -> None:
@@ -110,7 +112,12 @@ class MonitorCallback(Callback):
                 stacklevel=3,
             )
             return None
-        return float(value)
+        if np.size(value) != 1:
+            raise ValueError(
+                f"{type(self).__name__}: {self.monitor!r} must be one number. Got an array of "
+                f'shape {np.shape(value)}. Average it: F1Score(average="macro").'
+            )
+        return float(np.reshape(value, ()))
 
 
 def _direction(metric: Any) -> str | None:

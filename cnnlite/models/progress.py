@@ -7,21 +7,32 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 REFRESH_SECONDS = 0.1  # a person reads no faster; drawing costs 100 us
 
 
-def show(logs: dict[str, float]) -> str:
+def show(logs: dict[str, Any]) -> str:
     """Return logs as text.
 
     Examples
     --------
     >>> show({"loss": 0.25, "accuracy": 0.9})
     'loss: 0.2500 - accuracy: 0.9000'
+    >>> show({"f1_score": np.array([0.5, 2 / 3])})
+    'f1_score: [0.5000, 0.6667]'
     """
-    return " - ".join(
-        f"{name}: {value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{name}: {value:.4e}"
-        for name, value in logs.items()
-    )
+    return " - ".join(f"{name}: {_shown(value)}" for name, value in logs.items())
+
+
+def _shown(value: Any) -> str:
+    """Return a figure as text; of an array of more than ten numbers, the ends of each axis."""
+    if np.ndim(value):
+        text = np.array2string(
+            value, precision=4, floatmode="fixed", separator=", ", threshold=10, edgeitems=1
+        )
+        return " ".join(text.split())
+    return f"{value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.4e}"
 
 
 class Progress:
@@ -44,7 +55,7 @@ class Progress:
                 mininterval=REFRESH_SECONDS,
             )
 
-    def advance(self, logs: Callable[[], dict[str, float]]) -> None:
+    def advance(self, logs: Callable[[], dict[str, Any]]) -> None:
         """Count one batch; ``logs`` is called only when the bar is drawn."""
         if self._bar is None:
             return
@@ -54,7 +65,7 @@ class Progress:
             self._bar.set_postfix_str(show(logs()), refresh=False)
         self._bar.update()
 
-    def finish(self, logs: dict[str, float]) -> None:
+    def finish(self, logs: dict[str, Any]) -> None:
         """Draw the last state."""
         if self._bar is not None:
             self._bar.set_postfix_str(show(logs))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -32,3 +34,20 @@ def test_a_stop_is_printed_where_asked_and_where_it_happened(capsys: pytest.Capt
     assert "Epoch 2: early stopping" in stopped
     went_on = printed(callbacks.EarlyStopping("loss", verbose=1), capsys)
     assert "early stopping" not in went_on
+
+
+@pytest.mark.parametrize("make", [callbacks.EarlyStopping, callbacks.ReduceLROnPlateau])
+def test_a_figure_that_is_an_array_cannot_be_watched(make: Any):
+    model = cnnlite.Sequential([cnnlite.Input((1,)), cnnlite.layers.Dense(2, "softmax")])
+    model.compile("sgd", "mse", metrics=[cnnlite.metrics.F1Score()])
+    with pytest.raises(ValueError, match=r"'f1_score' must be one number.*average="):
+        model.fit(np.ones((1, 1)), [[0, 1]], verbose=0, callbacks=[make("f1_score")])
+
+
+def test_an_array_of_one_number_can_be_watched():
+    """As in Keras: F1Score of one class."""
+    model = cnnlite.Sequential([cnnlite.Input((1,)), cnnlite.layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "mse", metrics=[cnnlite.metrics.F1Score(threshold=0.5)])
+    stop = callbacks.EarlyStopping("f1_score")
+    figures = model.fit(np.ones((1, 1)), [[1]], verbose=0, callbacks=[stop]).history["f1_score"]
+    assert figures[0].shape == (1,) and stop.best == figures[0][0]

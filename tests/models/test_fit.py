@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cnnlite
-from cnnlite import Input, Sequential, layers, optimizers
+from cnnlite import Input, Sequential, layers, metrics, optimizers
 from cnnlite.callbacks import Callback
 from tests.models.small_model import LABELS, X, Y, make, mse
 from tests.weights import bits
@@ -264,3 +264,19 @@ def test_figures_of_one_batch_are_its_own():
     one = np.ones((1, 1))
     for call in (model.train_on_batch, model.test_on_batch):
         assert [call(one, np.full((1, 1), y)) for y in (1.0, 3.0)] == [1.0, 9.0]
+
+
+@pytest.mark.parametrize("verbose", [1, 2])
+@pytest.mark.parametrize("metric", [metrics.F1Score, metrics.ConfusionMatrix])
+def test_a_figure_that_is_an_array_is_printed(metric: Any, verbose: int, capsys: Any):
+    """An F1Score has one number for each class unless it is averaged."""
+    model = cnnlite.Sequential([cnnlite.Input((2,)), layers.Dense(3, "softmax")])
+    model.compile("sgd", "categorical_crossentropy", metrics=[metric()])
+    x, y = np.ones((3, 2)), np.eye(3)
+    history = model.fit(x, y, verbose=verbose, validation_data=(x, y)).history
+    model.evaluate(x, y, verbose=verbose)
+    fitted, evaluated = capsys.readouterr().out.rstrip().split("Evaluate", 1)
+    name = metric().name
+    assert f" {name}: [" in fitted and f" val_{name}: [" in fitted
+    assert f" {name}: [" in evaluated
+    assert history[name][0].shape in [(3,), (3, 3)]
