@@ -28,7 +28,7 @@ def clone_model(
     ----------
     model : Model
     input_tensors : SymbolicTensor, or list or dict of them, optional
-        What the clone begins with; default: new Inputs.
+        The Inputs that the clone begins with; default: new ones.
     clone_function : function of a layer, optional
         Returns the layer to take its place; default: a new one of its configuration.  It
         is not asked for InputLayers, and for a nested model it is asked once, as for a layer.
@@ -48,8 +48,21 @@ def clone_model(
         raise TypeError(
             f"clone_model: clone_function must be a function of a layer. Got {clone_function!r}."
         )
-    inputs = None if input_tensors is None else flatten(input_tensors)
+    inputs = None if input_tensors is None else _given_inputs(model, input_tensors)
     return _Clones(clone_function, recursive).model(model, inputs)
+
+
+def _given_inputs(model: Model, given: Any) -> list[SymbolicTensor]:
+    """Return the tensors for a model's inputs in their order, or raise."""
+    where = "clone_model: input_tensors"
+    tensors = flatten(given)
+    for tensor in tensors:
+        if not isinstance(tensor, SymbolicTensor):
+            raise TypeError(
+                f"{where} must be symbolic tensors. Got {tensor!r}. "
+                "Begin with cnnlite.Input(shape)."
+            )
+    return model._in_order(given, where) if model.built else tensors
 
 
 class _Clones:

@@ -22,7 +22,7 @@ from cnnlite.layers.symbolic import ModelCall, SymbolicTensor
 from cnnlite.layers.weights import WeightNames, assign_all
 from cnnlite.models import architecture, saving, tracing, units
 from cnnlite.models import summary as summaries
-from cnnlite.models.structure import Structure, alone, by_key, flatten
+from cnnlite.models.structure import Structure, alone, by_key, by_name, flatten
 from cnnlite.models.training import Trainer
 from cnnlite.ops import Parameter
 from cnnlite.serialization import custom_object_scope
@@ -320,13 +320,19 @@ class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
         xs = flatten(x)
         if xs and all(isinstance(t, SymbolicTensor) for t in xs):
             self._build_for(x)
-            if len(xs) != len(self.inputs):
-                raise ValueError(f"{self.name}: needs {len(self.inputs)} inputs. Got {len(xs)}.")
-            keys = self._structures[0].keys
-            if isinstance(x, dict) and keys is not None:
-                xs = [x[key] for key in keys]
-            return self._structures[1].pack(self._inline(xs, training))
+            return self._structures[1].pack(
+                self._inline(self._in_order(x, f"{self.name}: inputs"), training)
+            )
         return self._predict_now(x, bool(training), self.name)
+
+    def _in_order(self, x: Any, where: str) -> list[SymbolicTensor]:
+        """Return what is given for each input: one, a list in their order, or a dict by name."""
+        names = self._structures[0].keys or [t.name for t in self.inputs]
+        xs = by_name(x, names, where)
+        for name, tensor in zip(names, xs, strict=True):
+            if tensor is None:
+                raise ValueError(f"{where}: {name!r} is missing. Pass a tensor for it.")
+        return xs
 
     def _inline(self, xs: Sequence[SymbolicTensor], training: Any = None) -> list[SymbolicTensor]:
         """Call the model's layers on other symbolic tensors, as one call of the model."""

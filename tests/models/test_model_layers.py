@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import cnnlite
-from cnnlite import Input, Model, Sequential, layers
+from cnnlite import Input, Model, Sequential, layers, models
 
 X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
 
@@ -308,3 +308,44 @@ def test_a_list_of_one_output_is_that_output():
     assert model.output_shape == (None, 2)
     assert model.predict(np.ones((1, 3)), verbose=0).shape == (1, 2)
     assert model(np.ones((1, 3), "float32")).shape == (1, 2)
+
+
+def difference(as_dict: bool = False) -> Model:
+    """Return a model of inputs "a" and "b", which may be a dict: a - 2 b."""
+    a, b = Input((1,), name="a"), Input((2,), name="b")
+    y = layers.Concatenate()([a, b])
+    return Model({"a": a, "b": b} if as_dict else [a, b], y)
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_a_dict_of_symbolic_tensors_goes_by_name(as_dict: bool):
+    """In whatever order, as a dict of arrays does; and so does clone_model's."""
+    inner = difference(as_dict)
+    given = {"b": Input((2,), name="b"), "a": Input((1,), name="a")}
+    x = {"a": [[1.0]], "b": [[2.0, 3.0]]}
+    outer = Model(given, inner(given))
+    clone = models.clone_model(inner, input_tensors=given)
+    for model in (inner, outer, clone):
+        assert model.predict(x, verbose=0).tolist() == [[1.0, 2.0, 3.0]]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "match"),
+    [
+        ({"a": Input((1,)), "c": Input((2,))}, ValueError, "there is no 'c'. Name one of 'a', 'b'"),
+        ({"a": Input((1,))}, ValueError, "'b' is missing"),
+        ([Input((1,))], ValueError, "needs 2 entries.* Got 1"),
+    ],
+)
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_symbolic_tensors_for_other_inputs(given: Any, error: type, match: str, as_dict: bool):
+    model = difference(as_dict)
+    with pytest.raises(error, match=f"functional.*: inputs: {match}"):
+        model(given)
+    with pytest.raises(error, match=f"clone_model: input_tensors: {match}"):
+        models.clone_model(model, input_tensors=given)
+
+
+def test_clones_begin_with_symbolic_tensors():
+    with pytest.raises(TypeError, match="input_tensors must be symbolic tensors"):
+        models.clone_model(difference(), input_tensors=[np.ones((1, 1)), np.ones((1, 2))])
