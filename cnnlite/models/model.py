@@ -178,7 +178,10 @@ class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
 
     @property
     def trainable(self) -> bool:
-        """Whether an optimizer changes the weights; setting it sets every layer."""
+        """Whether an optimizer changes the weights; setting it sets every layer.
+
+        Where it is False, a layer that is set to True again stays as it is too.
+        """
         return self._trainable
 
     @trainable.setter
@@ -264,11 +267,13 @@ class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
 
     @property
     def trainable_weights(self) -> list[Parameter]:
-        return self._each("trainable_weights")
+        """Those of the layers; none where the model itself is not trainable."""
+        return self._each("trainable_weights") if self._trainable else []
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
-        return self._each("non_trainable_weights")
+        trained = set(self.trainable_weights)
+        return [p for p in self.weights if p not in trained]
 
     def _each(self, kind: str) -> list[Parameter]:
         """Return the parameters of all layers, each once though its layer be there twice."""
@@ -282,6 +287,8 @@ class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
 
     def _stored(self, kind: str) -> list[Parameter]:
         """Return weights of a kind in that order; so slots and sums over them keep theirs."""
+        if kind == "trainable_weights" and not self._trainable:
+            return []
         found: list[Parameter] = []
         for layer in units.called(self.graph) if self.built else []:
             nested = isinstance(layer, Model)

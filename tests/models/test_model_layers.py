@@ -349,3 +349,23 @@ def test_symbolic_tensors_for_other_inputs(given: Any, error: type, match: str, 
 def test_clones_begin_with_symbolic_tensors():
     with pytest.raises(TypeError, match="input_tensors must be symbolic tensors"):
         models.clone_model(difference(), input_tensors=[np.ones((1, 1)), np.ones((1, 2))])
+
+
+def test_a_frozen_model_outranks_its_layers():
+    """As in Keras: a layer made trainable again in a frozen model stays as it is."""
+    model = nested()
+    model.trainable = False
+    model.layers[-1].trainable = True
+    everything = [w.name for w in model.weights]
+    assert model.trainable_weights == []
+    assert [w.name for w in model.non_trainable_weights] == everything
+    outer = Sequential([Input(model.input_shape[1:]), model, layers.Dense(1, name="top")])
+    assert [w.name for w in outer.trainable_weights] == ["top/kernel", "top/bias"]
+    outer.compile("sgd", "mse")
+    before = [w.numpy() for w in model.weights]
+    outer.fit(X, np.zeros((6, 1)), verbose=0)
+    assert all((a == w.numpy()).all() for a, w in zip(before, model.weights, strict=True))
+    kept = Model.from_config(model.get_config())
+    assert kept.trainable_weights == []
+    model.trainable = True
+    assert [w.name for w in model.trainable_weights] == everything
