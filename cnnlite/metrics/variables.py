@@ -182,7 +182,7 @@ class HasVariables:
                 for name, value in vars(self).items()
                 if isinstance(value, _PLAIN)
                 and name not in ("state", "name", "dtype")
-                and not any(isinstance(v, Variable | HasVariables) for v in _kept([value]))
+                and not _has_variables(value)
             }
         if self._inside():
             found["inside"] = [metric.gathered() for metric in self._inside()]
@@ -194,10 +194,14 @@ class HasVariables:
             self.state[...] = gathered["state"]  # in place: plans hold the array
         else:
             self.state = gathered["state"]
-        for variable, value in zip(self._variables, gathered.get("variables", []), strict=True):
+        kept = gathered.get("variables", [])
+        since = [np.zeros_like(v.value) for v in self._variables[len(kept) :]]  # made after it
+        for variable, value in zip(self._variables, [*kept, *since], strict=True):
             variable.assign(value)
         for name, value in gathered.get("attributes", {}).items():
             known = getattr(self, name, None)
+            if _has_variables(known):
+                continue
             setattr(
                 self, name, type(known)(value) if type(known) is tuple else copy.deepcopy(value)
             )
@@ -246,6 +250,10 @@ def _figure(value: Any, where: str) -> Any:
             f"Got {value!r}."
         )
     return float(array) if array.ndim == 0 else array
+
+
+def _has_variables(value: Any) -> bool:
+    return any(isinstance(v, Variable | HasVariables) for v in _kept([value]))
 
 
 def _values(x: Any) -> Any:

@@ -372,3 +372,33 @@ def test_the_figures_of_keras():
         assert values == pytest.approx(expected[name][:1], abs=1e-5)
     trained = model().train_on_batch(x, y, weights)
     assert trained == pytest.approx([2.25112, 1.81756, 1.95878], abs=1e-5)
+
+
+class Lengths(metrics.Metric):
+    """Makes its variables at the first batch, whose shape they have."""
+
+    def __init__(self, name: str = "lengths", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.sums: Any = None
+        self.more: list[Any] = []
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        if self.sums is None:
+            self.sums = self.add_variable(y_pred.shape[1:], "zeros", name="sums")
+            self.more.append(self.add_variable((), "zeros", name="count"))
+        self.sums.assign_add(np.sum(y_pred, axis=0))
+        self.more[0].assign_add(len(y_pred))
+
+    def result(self):
+        return 0.0 if self.sums is None else float(np.sum(self.sums) / self.more[0])
+
+
+def test_variables_that_the_first_batch_makes():
+    """The first evaluation leaves them, at zero, and the second computes the same."""
+    metric = Lengths()
+    model = network(metrics=[metric])
+    expected = float(np.mean(model.predict(X, verbose=0)))
+    for _ in range(2):
+        assert model.evaluate(X, Y, 4, verbose=0)[1] == pytest.approx(expected, rel=1e-6)
+        assert [v.numpy().sum() for v in metric.variables] == [0, 0]
+    model.fit(X, Y, verbose=0, validation_data=(X, Y))
