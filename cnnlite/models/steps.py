@@ -330,10 +330,17 @@ class Steps(Penalties):
         self, x: Any, y: Any, sample_weight: Any, where: str, class_weight: Any = None
     ) -> Dataset:
         inputs = self._inputs(x, where)
-        heads = self._all_heads(where)
-        if y is not None and any(head.undecided for head in heads):
-            heads = self._decided_heads(y, heads, where)
-        return as_targets(inputs, y, sample_weight, class_weight, heads, self.output_names, where)
+        guessed, loss = self._all_heads(where), self.loss
+        heads, names = guessed, self.output_names
+        try:
+            if y is not None and any(head.undecided for head in guessed):
+                heads = self._decided_heads(y, guessed, where)
+            return as_targets(inputs, y, sample_weight, class_weight, heads, names, where)
+        except BaseException:
+            if self.loss is not loss:  # targets that do not fit decide nothing
+                self.loss = self._settings["loss"] = loss
+                self._heads = guessed
+            raise
 
     def _decided_heads(self, y: Any, heads: list[Head], where: str) -> list[Head]:
         """Return the heads with the cross-entropies that these targets need, from now on."""

@@ -63,3 +63,14 @@ def test_crossentropy_of_a_batch_where_an_output_has_no_loss():
     other = two_outputs()
     other.compile("sgd", [SPARSE, None], metrics=[["accuracy"], None])
     assert logs == other.test_on_batch([X, Z], [A], return_dict=True)
+
+
+def test_targets_that_do_not_fit_decide_nothing():
+    """After the error, the targets that were meant choose."""
+    model = with_numbers(cnnlite.Sequential([Input((3,)), layers.Dense(3, "softmax")]))
+    model.compile("sgd", "crossentropy", metrics=["accuracy"])
+    with pytest.raises(cnnlite.errors.ShapeError, match="categorical_crossentropy"):
+        model.fit(X, np.eye(4)[A], verbose=0)
+    found = model.evaluate(X, A, verbose=0)
+    model.compile("sgd", SPARSE, metrics=["accuracy"])
+    assert found == model.evaluate(X, A, verbose=0)
