@@ -99,20 +99,24 @@ def _described(thing: Any) -> Any:
 
 
 def own_classes(model: Model) -> dict[str, type]:
-    """Return the user's own classes among a model's parts, by name."""
-    settings = list(model._settings.values())
-    parts = [*architecture.with_sublayers(model.layers), model.optimizer]
-    parts += [thing for value in settings for thing in _things(value)]
-    classes = {type(part) if not isinstance(part, type) else part for part in parts}
+    """Return the user's own classes among a model's parts, and what these hold, by name."""
+    parts = [*architecture.with_sublayers(model._parts()), model.optimizer, model._settings]
+    found: dict[int, Any] = {}
+    _gather([*parts, model._penalties], found)
+    classes = {thing if isinstance(thing, type) else type(thing) for thing in found.values()}
     ours = ("cnnlite.", "builtins")
     return {c.__name__: c for c in classes if not c.__module__.startswith(ours)}
 
 
-def _things(value: Any) -> list[Any]:
-    nested = flatten(value)
-    if nested == [value] or not nested:
-        return [value]
-    return [thing for v in nested for thing in _things(v)]
+def _gather(value: Any, found: dict[int, Any]) -> None:
+    """Add what has a configuration, or is a class of such, in ``value`` and its attributes."""
+    if isinstance(value, list | tuple | dict):
+        for thing in flatten(value):
+            _gather(thing, found)
+    elif hasattr(value, "get_config") and id(value) not in found:
+        found[id(value)] = value
+        if not isinstance(value, type):
+            _gather(getattr(value, "__dict__", {}), found)
 
 
 def from_bytes(

@@ -1,13 +1,16 @@
-"""A file of a subclass of Model holds its layers, not the class."""
+"""Subclasses of Model: how they are built, and what files and copies keep of own classes."""
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
+import pytest
 
 import cnnlite
-from cnnlite import Model, layers
+from cnnlite import Model, constraints, initializers, layers, optimizers, regularizers
 from tests.models.small_model import X
 
 
@@ -32,3 +35,45 @@ def test_a_plain_model_that_computes_the_same_comes_back(tmp_path: Any):
     other.predict(X, verbose=0)
     other.load_weights(path)
     assert np.array_equal(other.predict(X, verbose=0), expected)
+
+
+class Halving(optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step: Any) -> float:
+        return 0.5 / (1 + step)
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
+class Penalty(regularizers.L2):
+    pass
+
+
+class Weak(regularizers.L1):
+    pass
+
+
+class Start(initializers.Ones):
+    pass
+
+
+class Bound(constraints.NonNeg):
+    pass
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_have_the_own_classes_that_layers_hold(copied: Any):
+    """Of an initializer, a regularizer, a constraint, a schedule; in a nested model too."""
+    dense = layers.Dense(
+        2, kernel_initializer=Start(), kernel_regularizer=Penalty(0.1), kernel_constraint=Bound()
+    )
+    inner = cnnlite.Sequential([cnnlite.Input((2,)), dense])
+    model = cnnlite.Sequential([cnnlite.Input((2,)), inner])
+    model.compile(optimizers.SGD(Halving()), "mse")
+    model.regularize(Weak(0.1))
+    found = copied(model)
+    config = found.layers[0].layers[0].get_config()
+    names = [config[f"kernel_{n}"]["class_name"] for n in ("initializer", "regularizer")]
+    assert [*names, config["kernel_constraint"]["class_name"]] == ["Start", "Penalty", "Bound"]
+    assert type(found.optimizer.get_config()["learning_rate"]) is dict
+    assert found.losses == model.losses and len(found.losses) == 2
