@@ -354,7 +354,7 @@ class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
         """Build for inputs of this shape, batch first (a list or dict of shapes for several)."""
         if self.built:
             return
-        self._trace(tracing.inputs_of_shape(input_shape))
+        self._trace(tracing.inputs_of_shape(input_shape, self.name))
 
     def _trace(self, inputs: Any) -> None:
         """Run ``call`` once on symbolic inputs; what comes out is the graph."""

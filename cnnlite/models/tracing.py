@@ -33,11 +33,16 @@ def _input_like(value: Any, name: str | None = None) -> SymbolicTensor:
     return Input(array.shape[1:], dtype="int32" if array.dtype.kind in "iub" else None, name=name)
 
 
-def inputs_of_shape(input_shape: Any) -> Any:
+def inputs_of_shape(input_shape: Any, where: str) -> Any:
     """Return Inputs of a shape, batch first, or of a list or dict of shapes."""
+    if not isinstance(input_shape, list | tuple | dict) or not input_shape:
+        raise ShapeError(
+            f"{where}: build needs (batch, sizes...), or a list or dict of these. "
+            f"Got {input_shape!r}."
+        )
     if isinstance(input_shape, dict):
         return {k: Input(s[1:], s[0], name=k) for k, s in input_shape.items()}
-    if input_shape and isinstance(input_shape[0], list | tuple):
+    if isinstance(input_shape[0], list | tuple):
         return [Input(s[1:], s[0]) for s in input_shape]
     return Input(input_shape[1:], input_shape[0])
 

@@ -11,6 +11,7 @@ import pytest
 
 import cnnlite
 from cnnlite import Model, constraints, initializers, layers, optimizers, regularizers
+from cnnlite.errors import ShapeError
 from tests.models.small_model import X
 
 
@@ -77,3 +78,12 @@ def test_copies_have_the_own_classes_that_layers_hold(copied: Any):
     assert [*names, config["kernel_constraint"]["class_name"]] == ["Start", "Penalty", "Bound"]
     assert type(found.optimizer.get_config()["learning_rate"]) is dict
     assert found.losses == model.losses and len(found.losses) == 2
+
+
+@pytest.mark.parametrize("shape", [None, 5, (), [], {}])
+def test_build_needs_a_shape(shape: Any):
+    model = Mine()
+    with pytest.raises(ShapeError, match=r"mine.*build needs \(batch, sizes"):
+        model.build(shape)
+    model.build((None, 3))
+    assert model.input_shape == (None, 3)
