@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite import initializers
+from cnnlite import constraints, initializers, regularizers
 from cnnlite.arguments import array, flag
 from cnnlite.errors import DtypeError, ShapeError
 from cnnlite.layers.sublayers import layers_in
@@ -108,12 +108,16 @@ class LayerWeights(WeightNames):
         dtype : str, optional
             The layer's; another is refused.
         trainable : bool
-        regularizer : Regularizer, optional
-        constraint : Constraint, optional
+        regularizer : str or Regularizer, optional
+        constraint : str or Constraint, optional
         name : str, optional
         """
         label, shape = f"{self.name}/{name or 'weight'}", tuple(shape or ())
         _check_dtype(dtype, self.dtype, label)
+        try:
+            options = regularizers.get(regularizer), constraints.get(constraint)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{label}: {error}") from None
         if _source.take is not None:
             value = _source.take(shape, self.dtype, label)
         else:
@@ -127,7 +131,7 @@ class LayerWeights(WeightNames):
                 f"Got {value.shape}. Make it {shape}."
             )
         parameter = Parameter(value, label, trainable)
-        parameter.regularizer, parameter.constraint = regularizer, constraint
+        parameter.regularizer, parameter.constraint = options
         self._parameters.append(parameter)
         return parameter
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnlite import Input, Sequential, layers
+from cnnlite import Input, Sequential, constraints, layers, regularizers
 from cnnlite.errors import DtypeError
 
 
@@ -36,3 +36,16 @@ def test_a_model_has_the_names_too():
     assert model.trainable_variables == model.trainable_weights
     assert model.non_trainable_variables == model.non_trainable_weights
     assert len(model.non_trainable_variables) == 2
+
+
+def test_regularizer_and_constraint_by_name():
+    layer = layers.Layer(name="own")
+    one = layer.add_weight((2,), "ones", regularizer="l2", constraint={"class_name": "NonNeg"})
+    assert isinstance(one.regularizer, regularizers.L2)
+    assert isinstance(one.constraint, constraints.NonNeg)
+    two = layer.add_weight((2,), regularizer=one.regularizer, constraint=one.constraint)
+    assert (two.regularizer, two.constraint) == (one.regularizer, one.constraint)
+    for wrong in ({"regularizer": "l9"}, {"constraint": "non_positive"}):
+        with pytest.raises(ValueError, match=r"own/w: .*no such .*Got 'l9'|own/w: .*'non_pos"):
+            layer.add_weight((2,), name="w", **wrong)
+    assert layer.weights == [one, two]
