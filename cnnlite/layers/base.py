@@ -268,7 +268,7 @@ class Layer(LayerWeights, Configurable, NeedsInit):
 
 
 def _marks_built(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-    """Decorate ``build``: it makes the weights once, whoever calls it."""
+    """Decorate ``build``: it makes the weights once, whoever calls it, all or none."""
 
     @functools.wraps(build)
     def marking(self: Layer, input_shape: Any) -> None:
@@ -279,8 +279,12 @@ def _marks_built(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None
                 "Make a new layer for other shapes."
             )
         self._building = True
+        before = len(self._parameters), len(self._carried)
         try:
             build(self, input_shape)
+        except BaseException:  # the next call makes them all
+            del self._parameters[before[0] :], self._carried[before[1] :]
+            raise
         finally:
             self._building = inside
         self.built = True
