@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cnnlite import ops
 from cnnlite.layers.base import Layer
 from cnnlite.layers.context import Context, accepts
@@ -30,12 +32,12 @@ class Traced:
     listed: bool  # called on a list
     several: bool  # returned a list
     training: bool | None  # what it was told; None: it does not ask
-    arguments: dict[str, Any]
+    arguments: dict[str, Any]  # as they were
 
     def serves(self, shapes: list[Shape], listed: bool, training: bool, arguments: Any) -> bool:
         """Return whether inputs of these shapes can run through the graph."""
         asked = self.training is None or self.training == training
-        if not asked or self.listed != listed or self.arguments != arguments:
+        if not asked or self.listed != listed or not _equal(self.arguments, arguments):
             return False
         known = [t.shape for t in self.graph.inputs]
         return len(known) == len(shapes) and all(map(_fits, known, shapes))
@@ -43,6 +45,28 @@ class Traced:
     def output_shape(self, batch: int | None) -> Shape | list[Shape]:
         shapes = [(batch, *t.shape[1:]) for t in self.graph.outputs]
         return shapes if self.several else shapes[0]
+
+
+def _kept(value: Any) -> Any:
+    """Return an argument as it is now: what the user may change in place is copied."""
+    if isinstance(value, dict):
+        return {key: _kept(v) for key, v in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_kept, value))
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Return whether two arguments are equal, arrays by their values."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    return a is b or bool(a == b)
 
 
 def _fits(known: Shape, shape: Shape) -> bool:
@@ -107,6 +131,7 @@ def _trace(
             f"{where} needs {', '.join(missing)} besides its first argument. "
             "Pass several tensors as a list: layer([a, b]), with call(self, inputs)."
         )
+    kept = _kept(arguments)
     try:
         function: Any = layer.call
         y = function(*given, **known, **arguments)
@@ -122,7 +147,7 @@ def _trace(
     graph = Graph(inputs, outputs)
     _check_weights(layer, graph, where)
     several = isinstance(y, list | tuple)
-    return Traced(graph, listed, several, training if asks else None, arguments)
+    return Traced(graph, listed, several, training if asks else None, kept)
 
 
 def _check_weights(layer: Layer, graph: Graph, where: str) -> None:

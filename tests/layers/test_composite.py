@@ -335,3 +335,29 @@ def test_a_layer_of_numpy_inside_runs_anew_each_step():
     h = model.layers[0](X)
     np.testing.assert_allclose(model.predict(X, verbose=0), h**3 + h, rtol=1e-5, atol=1e-6)
     assert cnnlite.check_gradients(Holder(), X).passed
+
+
+class Scaled(layers.Layer):
+    """A layer with a further argument, which ``call`` reads when it is traced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = layers.Dense(2)
+
+    def call(self, x, factors=(1.0,)):
+        return self.dense(x) * float(factors[0])
+
+
+@pytest.mark.parametrize("make", [np.array, list])
+def test_further_arguments_are_compared_by_value(make: Any):
+    """Arrays and lists: equal ones share a trace, and one changed in place has its own."""
+    layer, factors = Scaled(), make([2.0, 0.0])
+    once = layer(X)
+    np.testing.assert_array_equal(layer(X, factors=factors), once * 2)
+    np.testing.assert_array_equal(layer(X, factors=make([2.0, 0.0])), once * 2)
+    known = len(layer._traced)
+    factors[0] = 4.0
+    np.testing.assert_array_equal(layer(X, factors=factors), once * 4)
+    assert len(layer._traced) == known + 1
+    np.testing.assert_array_equal(layer(X, factors=make([2.0, 0.0])), once * 2)
+    assert len(layer._traced) == known + 1
