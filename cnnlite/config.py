@@ -56,12 +56,27 @@ def set_floatx(dtype: str) -> None:
     _floatx = checked_dtype(dtype, "set_floatx")
 
 
+def dtype_name(dtype: object) -> str:
+    """Return the name of a dtype, given as one, as ``np.float32`` or as ``np.dtype("float32")``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnlite import config
+    >>> config.dtype_name(np.float32)
+    'float32'
+    """
+    if isinstance(dtype, type):
+        return dtype.__name__
+    return str(dtype if isinstance(dtype, str) else getattr(dtype, "name", ""))
+
+
 def checked_dtype(dtype: object, where: str) -> str:
-    """Return ``dtype`` if it is one that layers compute in, or raise an error."""
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None)  # of np.dtype
-    if not isinstance(name, str) or name not in ("float32", "float64"):
+    """Return the name of ``dtype`` if it is one that layers compute in, or raise an error."""
+    name = dtype_name(dtype)
+    if name not in ("float32", "float64"):
         raise ValueError(f'{where}: dtype must be "float32" or "float64". Got {dtype!r}.')
-    return str(name)
+    return name
 
 
 def checked_thread_count(value: object, where: str) -> int:

@@ -66,7 +66,7 @@ class InputLayer(Layer):
         shape = input_shape if shape is None else shape
         batch_shape = batch_input_shape if batch_shape is None else batch_shape
         self.batch_shape: Shape = _checked_batch_shape(shape, batch_size, batch_shape)
-        self.dtype = _INTEGERS.get(str(dtype)) or config.checked_dtype(
+        self.dtype = _INTEGERS.get(config.dtype_name(dtype)) or config.checked_dtype(
             config.floatx() if dtype is None else dtype, "Input"
         )
         self.built = True

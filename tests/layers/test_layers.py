@@ -228,3 +228,14 @@ def test_input_of_a_batch_shape():
     for wrong in ({"shape": (3,)}, {"batch_size": 8}):
         with pytest.raises(ShapeError, match=r"batch_shape.*together"):
             layers.Input(batch_shape=(8, 3), **wrong)
+
+
+@pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype("float64")])
+def test_dtype_by_name_or_as_numpy_has_it(dtype: Any):
+    assert layers.Dense(2, dtype=dtype).dtype == "float64"
+    assert layers.Input((2,), dtype=dtype).dtype == "float64"
+    assert layers.Input((2,), dtype=np.int64).dtype == "int32"
+    assert layers.Input((2,), dtype=bool).dtype == "uint8"
+    for wrong in (np.float16, np.dtype("int8"), float, 3):
+        with pytest.raises(ValueError, match=r'dtype must be "float32" or "float64"\. Got'):
+            layers.Dense(2, dtype=wrong)
