@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cnnlite
-from cnnlite import initializers
+from cnnlite import config, initializers
 
 SHAPE = (3, 3, 40, 60)  # a convolution's kernel
 FAN_IN, FAN_OUT = 9 * 40, 9 * 60
@@ -204,3 +204,14 @@ def test_fans_of_another_layout():
 def test_shapes_and_axes_that_do_not_fit(call: Any, match: str):
     with pytest.raises(ValueError, match=match):
         call()
+
+
+@pytest.mark.parametrize("make", [initializers.Zeros, initializers.Identity, initializers.HeNormal])
+def test_the_dtype_is_floatx_where_none_is_given(make: Any):
+    try:
+        for dtype in ("float64", "float32"):
+            config.set_floatx(dtype)
+            with cnnlite.using_backend("reference"):  # which has float64 too
+                assert make()((2, 2)).dtype == make()((2, 2), None).dtype == dtype
+    finally:
+        config.set_floatx("float32")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnlite import arguments, ops
+from cnnlite import arguments, config, ops
 from cnnlite.arguments import CheckedArguments
 from cnnlite.errors import DtypeError, ShapeError
 from cnnlite.random_state import next_seed, splitmix64
@@ -21,7 +21,7 @@ class Initializer(CheckedArguments):
     ``get_config``.
     """
 
-    def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} has no __call__(shape, dtype).")
 
     def _sizes(self, shape: Any) -> tuple[int, ...]:
@@ -37,9 +37,9 @@ class Initializer(CheckedArguments):
     kinds = "fiub"  # of the dtypes that it makes
 
     def _dtype(self, dtype: Any) -> np.dtype:
-        """Return the dtype that a call was given, or raise."""
+        """Return the dtype that a call was given (None: ``config.floatx()``), or raise."""
         try:
-            found = np.dtype(dtype)
+            found = np.dtype(config.floatx() if dtype is None else dtype)
         except TypeError:
             found = np.dtype(object)
         if found.kind not in self.kinds or found == np.float16:

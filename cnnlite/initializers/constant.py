@@ -22,7 +22,7 @@ class Zeros(Initializer):
     array([0., 0.], dtype=float32)
     """
 
-    def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         return np.zeros(self._sizes(shape), self._dtype(dtype))
 
 
@@ -35,7 +35,7 @@ class Ones(Initializer):
     array([1., 1.], dtype=float32)
     """
 
-    def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         return np.ones(self._sizes(shape), self._dtype(dtype))
 
 
@@ -59,7 +59,7 @@ class Constant(Initializer):
             )
         self.value = array.tolist()
 
-    def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         sizes, array = self._sizes(shape), np.asarray(self.value)
         if broadcast_shape(array.shape, sizes, f"{type(self).__name__}: value") != sizes:
             raise ShapeError(
@@ -84,7 +84,7 @@ class Identity(Initializer):
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = number(gain, f"{type(self).__name__}: gain")
 
-    def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         shape = self._sizes(shape)
         if len(shape) != 2:
             raise ShapeError(

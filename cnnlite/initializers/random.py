@@ -33,7 +33,7 @@ class RandomUniform(RandomInitializer):
         if not self.minval <= self.maxval:
             raise ValueError(f"{name}: minval must not exceed maxval. Got {minval!r}, {maxval!r}.")
 
-    def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         shape, dtype = self._sizes(shape), self._dtype(dtype)
         return eagerly(
             ops.random_uniform,
@@ -65,7 +65,7 @@ class RandomNormal(RandomInitializer):
         where = f"{type(self).__name__}: stddev"
         self.stddev = number(stddev, where, 0, math.inf, open_ends="[)")
 
-    def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         shape, dtype = self._sizes(shape), self._dtype(dtype)
         return eagerly(
             ops.random_normal,
@@ -111,7 +111,7 @@ class Orthogonal(RandomInitializer):
         super().__init__(seed)
         self.gain = number(gain, f"{type(self).__name__}: gain")
 
-    def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         shape, dtype = self._sizes(shape), self._dtype(dtype)
         if len(shape) < 2:
             raise ShapeError(

@@ -72,7 +72,7 @@ class VarianceScaling(RandomInitializer):
         self.input_axes = _axes(input_axes, f"{name}: input_axes")
         self.output_axes = _axes(output_axes, f"{name}: output_axes")
 
-    def __call__(self, shape: Sequence[int], dtype: Any = "float32") -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         shape, dtype = self._sizes(shape), self._dtype(dtype)
         fan_in, fan_out = _fans(shape)
         if self.input_axes is not None and self.output_axes is not None:
