@@ -29,4 +29,4 @@ class NeedsInit:
                 f"{type(self).__name__}: the base's __init__ has not run. "
                 "Begin __init__ with super().__init__()."
             )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return object.__getattribute__(self, name)  # raises; of a property, its own error

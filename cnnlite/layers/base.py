@@ -93,7 +93,7 @@ class Layer(LayerWeights, Configurable, NeedsInit):
     supports_masking = False  # True: a mask of the input is passed on to the output
     dynamic = False  # True: `call` computes outside of cnnlite.ops, so it runs anew each step
     operator = False  # True: made by ``a + b`` and the like, so no model lists it
-    set_by_init = frozenset({"name", "dtype", "built", "sample_shape", "_parameters"})
+    set_by_init = frozenset({"name", "dtype", "built", "sample_shape", "_parameters", "_trainable"})
     input_dtype: str | None = None  # what arrays are cast to; None: the layer's dtype
     _building = False
 

@@ -45,7 +45,7 @@ class _Recurrent(RNN):
     def __getattr__(self, name: str) -> Any:
         # The cell's arguments are the layer's: layer.units, layer.kernel_initializer, ...
         cell = vars(self).get("cell")
-        if cell is None or name.startswith("__"):
+        if cell is None or name.startswith("__") or hasattr(type(self), name):
             return super().__getattr__(name)
         return getattr(cell, name)
 

@@ -97,6 +97,26 @@ def test_a_class_without_its_bases_init_says_so(cls: Any):
         with pytest.raises(RuntimeError, match=message):
             use()
     assert not hasattr(made, "no_such_name")
+    with pytest.raises(RuntimeError, match=message):
+        _ = made.trainable
+
+
+def test_an_error_in_a_property_names_what_is_missing():
+    """Not the property, which is there."""
+
+    class Mine(layers.Layer):
+        @property
+        def width(self) -> int:
+            return self.unit
+
+    class Wide(layers.SimpleRNN):
+        width = Mine.width
+
+    for made in (Mine(), Wide(2)):
+        with pytest.raises(AttributeError, match="'unit'"):
+            _ = made.width
+        with pytest.raises(AttributeError, match="'no_such_name'"):
+            _ = made.no_such_name
 
 
 def test_layers_by_themselves_are_no_list():
