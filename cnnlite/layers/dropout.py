@@ -15,7 +15,42 @@ from cnnlite.ops.core import Tensor
 from cnnlite.shapes import broadcast_shape, is_int
 
 
-class Dropout(Layer):
+class _Dropping(Layer):
+    """Base of dropout: elements with one draw in common are dropped or kept together."""
+
+    supports_masking = True
+
+    def __init__(self, rate: float, seed: int | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rate = arguments.number(rate, f"{self.name}: rate", 0, 1, open_ends="[)")
+        self.seed = arguments.seed(seed, f"{self.name}: seed")
+
+    def _shape_of_noise(self, x: Tensor) -> tuple[int, ...]:
+        """Return the shape of what is drawn for x."""
+        raise NotImplementedError
+
+    def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
+        if not training or self.rate == 0:
+            ctx.save(None, None)
+            return x
+        shape = self._shape_of_noise(x)
+        if shape == tuple(x.shape):
+            y, kept = ops.dropout_forward(x, self.rate, **ctx.draw(self.seed))
+            ctx.save(kept, None)
+            return y
+        ones = ops.full(shape, 1.0, x.dtype)
+        noise, _ = ops.dropout_forward(ones, self.rate, **ctx.draw(self.seed))
+        ctx.save(None, noise)
+        return ops.multiply(x, noise)
+
+    def backward(self, dy: Tensor, *, ctx: Context) -> Tensor:
+        kept, noise = ctx.saved
+        if kept is not None:
+            return ops.dropout_backward(dy, kept, self.rate)
+        return dy if noise is None else ops.multiply(dy, noise)
+
+
+class Dropout(_Dropping):
     """In training, drop each element with probability ``rate``; else do nothing.
 
     What is kept is scaled by ``1 / (1 - rate)``, so that the mean stays and
@@ -42,8 +77,6 @@ class Dropout(Layer):
     array([[1., 2.]], dtype=float32)
     """
 
-    supports_masking = True
-
     def __init__(
         self,
         rate: float,
@@ -51,13 +84,10 @@ class Dropout(Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.rate = arguments.number(rate, f"{self.name}: rate", 0, 1, open_ends="[)")
+        super().__init__(rate, seed, **kwargs)
         self.noise_shape = _checked_noise_shape(noise_shape, self.name)
-        self.seed = arguments.seed(seed, f"{self.name}: seed")
 
     def _shape_of_noise(self, x: Tensor) -> tuple[int, ...]:
-        """Return the shape of what is drawn for x."""
         if self.noise_shape is None:
             return x.shape
         where = f"{self.name}: noise_shape"
@@ -73,26 +103,6 @@ class Dropout(Layer):
             )
         return tuple(shape)
 
-    def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
-        if not training or self.rate == 0:
-            ctx.save(None, None)
-            return x
-        shape = self._shape_of_noise(x)
-        if shape == tuple(x.shape):
-            y, kept = ops.dropout_forward(x, self.rate, **ctx.draw(self.seed))
-            ctx.save(kept, None)
-            return y
-        ones = ops.full(shape, 1.0, x.dtype)
-        noise, _ = ops.dropout_forward(ones, self.rate, **ctx.draw(self.seed))
-        ctx.save(None, noise)
-        return ops.multiply(x, noise)
-
-    def backward(self, dy: Tensor, *, ctx: Context) -> Tensor:
-        kept, noise = ctx.saved
-        if kept is not None:
-            return ops.dropout_backward(dy, kept, self.rate)
-        return dy if noise is None else ops.multiply(dy, noise)
-
 
 def _checked_noise_shape(value: Any, where: str) -> tuple[int | None, ...] | None:
     if value is None:
@@ -103,7 +113,7 @@ def _checked_noise_shape(value: Any, where: str) -> tuple[int | None, ...] | Non
     return tuple(None if n is None else int(n) for n in value)
 
 
-class _SpatialDropout(Dropout):
+class _SpatialDropout(_Dropping):
     """Base of dropout with one draw per sample and channel."""
 
     rank = 0  # spatial dimensions
@@ -142,7 +152,7 @@ class SpatialDropout1D(_SpatialDropout):
     rank = 1
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(rate, seed=seed, **kwargs)
+        super().__init__(rate, seed, **kwargs)
 
 
 class SpatialDropout2D(_SpatialDropout):
@@ -178,5 +188,5 @@ class SpatialDropout2D(_SpatialDropout):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(rate, seed=seed, **kwargs)
+        super().__init__(rate, seed, **kwargs)
         self.data_format = checked_data_format(data_format, self.name)

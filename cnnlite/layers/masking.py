@@ -78,7 +78,7 @@ class ActivityRegularization(Layer):
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         from cnnlite.regularizers import L1L2
 
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=None, **kwargs)
         self.l1 = number(l1, f"{self.name}: l1", 0, math.inf, open_ends="[)")
         self.l2 = number(l2, f"{self.name}: l2", 0, math.inf, open_ends="[)")
         self.activity_regularizer = L1L2(l1=self.l1, l2=self.l2)

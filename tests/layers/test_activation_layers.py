@@ -301,6 +301,18 @@ BAD: list[tuple[Callable[[], Any], type[Exception], str]] = [
 ]
 
 
+@pytest.mark.parametrize("cls", [layers.SpatialDropout1D, layers.SpatialDropout2D])
+def test_spatial_dropout_has_no_noise_shape(cls: Any):
+    """It has a shape of its own, so another would change nothing."""
+    with pytest.raises(TypeError, match=f"{cls.__name__}: there is no argument 'noise_shape'"):
+        cls(0.5, noise_shape=(None, 1, 1))
+
+
+def test_activity_regularization_takes_no_other():
+    with pytest.raises(TypeError, match="activity_regularizer"):
+        layers.ActivityRegularization(l2=0.1, activity_regularizer="l1")
+
+
 @pytest.mark.parametrize(("call", "error", "match"), BAD)
 def test_bad_input(call: Callable[[], Any], error: type[Exception], match: str):
     with pytest.raises(error, match=match) as caught:
