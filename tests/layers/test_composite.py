@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -361,3 +363,51 @@ def test_further_arguments_are_compared_by_value(make: Any):
     assert len(layer._traced) == known + 1
     np.testing.assert_array_equal(layer(X, factors=make([2.0, 0.0])), once * 2)
     assert len(layer._traced) == known + 1
+
+
+class Growing(layers.Layer):
+    """A layer of a layer and a list of them."""
+
+    def __init__(self) -> None:
+        super().__init__(name="growing")
+        self.first, self.rest = layers.Dense(3, name="first"), [layers.Dense(3, name="second")]
+
+    def call(self, x):
+        x = self.first(x)
+        for layer in self.rest:
+            x = layer(x)
+        return x
+
+
+def test_layers_inside_stay_as_they_were_built():
+    """Keras refuses it too: the graph of call would go on with the old ones."""
+
+    def replace(layer: Growing) -> None:
+        layer.first = layers.Dense(3, name="other")
+
+    def append(layer: Growing) -> None:
+        layer.rest.append(layers.Dense(3, name="third"))
+
+    for change, named in (
+        (replace, "first, other"),
+        (append, "third"),
+        (lambda layer: layer.rest.pop(), "second"),
+    ):
+        layer = Growing()
+        change(layer)
+        assert layer(X).shape == (6, 3)
+        layer, message = Growing(), rf"^growing: .*added, removed or replaced.*Got {named}\. "
+        model = Sequential([Input((3,)), layer])
+        layer(X)
+        change(layer)
+        for use in (layer, model.predict_on_batch):
+            with pytest.raises(ValueError, match=message):
+                use(X)
+
+
+def test_a_built_layer_can_be_copied():
+    layer = Growing()
+    once = layer(X)
+    for made in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        np.testing.assert_array_equal(made(X), once)
+        assert not set(made.weights) & set(layer.weights)
