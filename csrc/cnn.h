@@ -1,6 +1,6 @@
 /* The C interface: argument structs, and one table of kernels per SIMD level.
  *
- * csrc allocates nothing, knows nothing of Python, and starts no threads.  A
+ * csrc allocates nothing and knows nothing of Python; team.c alone starts threads.  A
  * kernel does one tile of its work; the caller runs the tiles 0..count-1 in any
  * order on any number of threads, each thread with a scratch area of its own.
  * Work is cut into tiles by shape alone, so the bits never depend on threads.

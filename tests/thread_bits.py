@@ -1,5 +1,8 @@
 """Run every large case on 1, 2, 3, 4 and 8 threads; assert teams and bits.
 
+Each thread computes its own share, so that a team is as large as it says; then four threads
+compute each case once more, who is early taking from who is late.
+
 ``python -m tests.thread_bits BACKEND LEVEL``, in a process of its own so that
 no other test's threads or settings take part.
 """
@@ -51,7 +54,16 @@ def run_on(n: int, kernel, arguments, other, other_arguments, alone: bool) -> li
     return outputs
 
 
+def run_claimed(n: int, kernel, arguments) -> list:
+    threads.set_num_threads(n)
+    threads.set_even_shares(False)
+    outputs = call(kernel, copied(arguments))
+    threads.set_even_shares(True)
+    return outputs
+
+
 def main(backend: str, level: str) -> None:
+    threads.set_even_shares(True)
     failed, count = [], 0
     for dtype in Variant.dtypes(backend):
         variant = Variant(backend, level, dtype)
@@ -68,7 +80,8 @@ def main(backend: str, level: str) -> None:
                 first, *others = (
                     run_on(n, kernel, arguments, kernels["matmul"], product, alone) for n in NUMBERS
                 )
-                for n, outputs in zip(NUMBERS[1:], others, strict=True):
+                others.append(run_claimed(4, kernel, arguments))
+                for n, outputs in zip((*NUMBERS[1:], "4 claiming"), others, strict=True):
                     differing = [
                         np.count_nonzero(a != b)
                         for a, b in zip(leaves(first), leaves(outputs), strict=True)

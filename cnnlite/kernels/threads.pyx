@@ -17,8 +17,8 @@ from cnnlite import config
 cdef extern from *:
     """
     #include <pthread.h>
-    /* OpenMP's worker threads do not survive fork(); a child that asks for them
-     * waits for ever.  So a child runs on one thread. */
+    /* Worker threads do not survive fork(); a child that asks OpenMP for them waits for
+     * ever.  So a child runs on one thread. */
     static volatile int cnn_is_forked_child = 0;
     static void cnn_after_fork_in_child(void) { cnn_is_forked_child = 1; }
     static int cnn_watch_forks(void) {
@@ -31,6 +31,7 @@ cdef extern from *:
 cdef int explicit_threads = 0  # 0: not set
 cdef int cpu_limit = 1
 cdef int last_team = 1
+cdef bint even = False
 
 # Waking a second thread costs about 2 us with warm OpenMP workers and some tens
 # where they sleep, so work below this stays on one thread.  Measured on two Zen 4
@@ -52,6 +53,24 @@ cdef int team(double nanoseconds) noexcept nogil:
 cdef void note_team(int size) noexcept nogil:
     global last_team
     last_team = size
+
+
+cdef bint even_shares() noexcept nogil:
+    return even
+
+
+cdef bint is_oversubscribed(int team) noexcept nogil:
+    return team > cpu_limit
+
+
+def set_even_shares(wanted):
+    """Whether each thread computes its share of the native kernels' tiles and no other (for tests).
+
+    Otherwise who is early takes from who is late, and a small operation may be over before a
+    thread that slept has come.
+    """
+    global even
+    even = wanted
 
 
 def set_num_threads(n):
@@ -117,7 +136,7 @@ def explain_num_threads():
     """Return one sentence: how many threads, and why that many."""
     n = get_num_threads()
     if cnn_is_forked_child:
-        return f"{n} (a forked child has no OpenMP workers)"
+        return f"{n} (a forked child has no worker threads)"
     if explicit_threads:
         return f"{n} (set explicitly)"
     reasons = config.cpu_limits() | {"OpenMP's maximum": openmp.omp_get_max_threads()}

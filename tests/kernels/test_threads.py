@@ -46,6 +46,7 @@ def work():
 """
 FORK = """
 threads.set_num_threads(4)
+threads.set_even_shares(True)
 expected = work()
 assert threads.last_team_size() == 4
 def child():

@@ -21,6 +21,7 @@ import numpy as np
 import cnnlite
 from cnnlite import layers
 from cnnlite.kernels import threads
+threads.set_even_shares(sys.argv[1:] != ["claimed"])
 cnnlite.set_random_seed(3)
 model = cnnlite.Sequential([
     cnnlite.Input((28, 28, 1)),
@@ -55,8 +56,8 @@ def test_training_has_the_same_bits_on_any_number_of_threads(backend: str):
         assert int(team) == n, f"asked for {n} threads, ran on {team}"
         digests[n] = digest
     assert len(set(digests.values())) == 1, digests
-    again = output_of(TRAINING, CNNLITE_NUM_THREADS="2", **settings).split()[0]
-    assert again == digests[2]
+    script = "import sys; sys.argv[1:] = ['claimed']\n" + TRAINING  # as users run it
+    assert output_of(script, CNNLITE_NUM_THREADS="4", **settings).split()[0] == digests[4]
 
 
 def test_set_random_seed_repeats_a_whole_training():

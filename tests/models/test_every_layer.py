@@ -39,6 +39,8 @@ def test_training_has_the_same_bits_on_any_number_of_threads(backend: str, steps
         digest, team = output_of(code, CNNLITE_NUM_THREADS=str(n), **settings).split()
         assert int(team) == n, f"asked for {n} threads, ran on {team}"
         found[n] = digest
+    code = f"from tests.models.every_layer import main; main({steps}, even=False)"
+    found["claimed"] = output_of(code, CNNLITE_NUM_THREADS="3", **settings).split()[0]
     assert len(set(found.values())) == 1, found
 
 

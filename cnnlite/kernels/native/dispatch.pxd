@@ -38,6 +38,12 @@ cdef int run(
     size_t scratch_bytes=*, bint interruptible=*,
 ) except -1
 
+# The same, in phases one after the other, each of so many tiles; phase[0] is its number.
+cdef int run_phases(
+    cnn_kernel *kernel, const void *args, ptrdiff_t tiles, ptrdiff_t phases, ptrdiff_t *phase,
+    double nanoseconds, size_t scratch_bytes=*, bint interruptible=*,
+) except -1
+
 
 cdef class Workspace:
     """Memory for one call, 64-byte aligned; uninitialised."""

@@ -2,9 +2,7 @@
 
 import os
 
-cimport openmp
 from cpython.exc cimport PyErr_CheckSignals
-from cython.parallel cimport parallel
 
 from cnnlite.kernels cimport threads
 
@@ -16,6 +14,18 @@ cdef extern from "cnn.h":
 cdef extern from "<stdlib.h>":
     int posix_memalign(void **memory, size_t alignment, size_t size) nogil
     void free(void *memory) nogil
+
+cdef extern from "team.h":
+    struct cnn_job:
+        cnn_kernel *kernel
+        const void *args
+        ptrdiff_t first, last
+        char *scratch
+        size_t stride
+        int threads
+        bint even, oversubscribed
+
+    int cnn_team_run(const cnn_job *job) noexcept nogil
 
 cnp.import_array()
 
@@ -64,20 +74,34 @@ cdef int run(
     cnn_kernel *kernel, const void *args, ptrdiff_t tiles, double nanoseconds,
     size_t scratch_bytes=0, bint interruptible=True,
 ) except -1:
+    return run_phases(kernel, args, tiles, 1, NULL, nanoseconds, scratch_bytes, interruptible)
+
+
+cdef int run_phases(
+    cnn_kernel *kernel, const void *args, ptrdiff_t tiles, ptrdiff_t phases, ptrdiff_t *phase,
+    double nanoseconds, size_t scratch_bytes=0, bint interruptible=True,
+) except -1:
     cdef int team = threads.team(nanoseconds) if tiles > 1 else 1
     cdef size_t stride = (scratch_bytes + 63) & ~<size_t>63
     cdef Workspace workspace = borrow(stride * team) if stride else None
-    cdef char *scratch = workspace.data if stride else NULL
-    cdef ptrdiff_t batches = 1, batch
+    cdef ptrdiff_t units = tiles * phases, batches = 1, batch, unit, last
+    cdef cnn_job job
+    job.kernel, job.args, job.threads, job.stride = kernel, args, team, stride
+    job.scratch = workspace.data if stride else NULL
+    job.even, job.oversubscribed = threads.even_shares(), threads.is_oversubscribed(team)
     if interruptible and nanoseconds > LONGEST_BATCH_NS:
-        batches = min(tiles, <ptrdiff_t>(nanoseconds / LONGEST_BATCH_NS) + 1)
+        batches = min(units, <ptrdiff_t>(nanoseconds / LONGEST_BATCH_NS) + 1)
     try:
         for batch in range(batches):
             with nogil:
-                run_tiles(
-                    kernel, args, tiles * batch // batches, tiles * (batch + 1) // batches,
-                    team, scratch, stride,
-                )
+                unit, last = units * batch // batches, units * (batch + 1) // batches
+                while unit < last:
+                    if phase != NULL:
+                        phase[0] = unit // tiles
+                    job.first = unit % tiles
+                    job.last = min(tiles, job.first + last - unit)
+                    run_job(&job)
+                    unit += job.last - job.first
             if batches > 1:
                 PyErr_CheckSignals()
     finally:
@@ -86,24 +110,13 @@ cdef int run(
     return 0
 
 
-cdef void run_tiles(
-    cnn_kernel *kernel, const void *args, ptrdiff_t first, ptrdiff_t last,
-    int team, char *scratch, size_t stride,
-) noexcept nogil:
-    """Run some tiles on a team.  Which thread runs which tile changes no bits."""
-    cdef ptrdiff_t tile = 0, count = last - first
-    cdef int rank = 0, size = 0
-    if team == 1:  # a parallel region of one thread would cost 1 us all the same
-        for tile in range(first, last):
-            kernel(args, tile, scratch)
-        return
-    with parallel(num_threads=team):
-        # Maybe fewer than asked for; then each has a larger share.
-        rank, size = openmp.omp_get_thread_num(), openmp.omp_get_num_threads()
-        if rank == 0:
-            threads.note_team(size)
-        for tile in range(first + count * rank // size, first + count * (rank + 1) // size):
-            kernel(args, tile, scratch + rank * stride)
+cdef inline void run_job(const cnn_job *job) noexcept nogil:
+    cdef ptrdiff_t tile
+    if job.threads > 1:
+        threads.note_team(cnn_team_run(job))
+    else:
+        for tile in range(job.first, job.last):
+            job.kernel(job.args, tile, job.scratch)
 
 
 cdef class Workspace:
