@@ -90,7 +90,8 @@ cdef int run_phases(
     job.scratch = workspace.data if stride else NULL
     job.even, job.oversubscribed = threads.even_shares(), threads.is_oversubscribed(team)
     if interruptible and nanoseconds > LONGEST_BATCH_NS:
-        batches = min(units, <ptrdiff_t>(nanoseconds / LONGEST_BATCH_NS) + 1)
+        # Each with a tile for every thread: two long tiles in a batch each would run in turn.
+        batches = max(1, min(units // team, <ptrdiff_t>(nanoseconds / LONGEST_BATCH_NS) + 1))
     try:
         for batch in range(batches):
             with nogil:
