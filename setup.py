@@ -55,7 +55,9 @@ class BuildLevels(build_ext):
 
     def compile_csrc(self):
         kernels = sorted(map(str, Path("csrc/kernels").glob("*.c")))
-        objects = self.compile_stale(["csrc/dispatch.c", "csrc/team.c"], self.build_temp, ["-pthread"])
+        objects = self.compile_stale(
+            ["csrc/dispatch.c", "csrc/team.c"], self.build_temp, ["-pthread"]
+        )
         for level, flags in LEVELS.items():
             folder = os.path.join(self.build_temp, level)
             objects += self.compile_stale(kernels, folder, [*flags, f"-DCNN_LEVEL={level}"])
