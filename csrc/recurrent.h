@@ -1,7 +1,9 @@
 /* Recurrent networks: what one step's sums make of the state, step after step.
  *
- * A tile is a block of sequences through all of their steps: blocks share
- * nothing, so no barrier is needed and no bit depends on the number of threads.
+ * A step is a phase (of a GRU that resets before its product, two), and a tile of a phase is a
+ * block of units of a block of sequences.  A phase needs all of the one before it, so the phases
+ * run one after the other; a thread's share of the tiles is the same in each, so the share's
+ * weights stay in that core's own cache from step to step.
  */
 #ifndef CNN_RECURRENT_H
 #define CNN_RECURRENT_H
@@ -11,6 +13,8 @@
 
 #define CNN_RECURRENT_KERNELS(X)                                                                   \
     X(recurrent_pack)                                                                              \
+    X(recurrent_begin)                                                                             \
+    X(recurrent_begin_backward)                                                                    \
     X(lstm_forward)                                                                                \
     X(lstm_backward)                                                                               \
     X(gru_forward)                                                                                 \
@@ -18,10 +22,10 @@
     X(simple_rnn_forward)                                                                          \
     X(simple_rnn_backward)
 
-/* Gates of a unit are computed side by side: a block of units is so many
- * vectors of units, for each gate.  Gates times vectors is at most
- * CNN_BLOCK_VECTORS. */
-enum { CNN_BLOCK_VECTORS = 4 };
+/* Forward, the gates of a unit are computed side by side: a block of units is so many vectors
+ * of units, for each gate.  Gates times vectors is at most CNN_BLOCK_VECTORS.  Backward, a
+ * block is CNN_BLOCK_UNITS units, whole panels of the transposed weights at every level. */
+enum { CNN_BLOCK_VECTORS = 4, CNN_BLOCK_UNITS = 64 };
 
 /* recurrent_pack: some gates' recurrent weights, block of units after block,
  * each as the panels (kernels/panel.h) of a matrix of k rows and gates *
@@ -37,7 +41,7 @@ struct cnn_recurrent_pack {
  * part where all see the state itself; each gate is one where drop gives it a
  * state of its own, and so is a GRU's candidate without reset_after.  A part's
  * packed weights follow the one before: forward by recurrent_pack, backward
- * (transposed) by pack. */
+ * (transposed, in blocks of CNN_BLOCK_UNITS) by pack. */
 struct cnn_recurrent {
     const float *packed;
     const float *bias;    /* gru_forward, packed as the weights are; or NULL */
@@ -45,11 +49,14 @@ struct cnn_recurrent {
     const uint8_t *mask;  /* (N, T) or NULL */
     ptrdiff_t N, T, U, S; /* S steps in y: T, or 1 for the last */
     ptrdiff_t gates, vectors, parts, part_gates[CNN_BLOCK_VECTORS];
-    ptrdiff_t blocks;                     /* of sequences: the tiles */
+    ptrdiff_t row_blocks; /* of sequences; tile = block of units * row_blocks + block of sequences */
+    ptrdiff_t row;        /* floats from row to row of the buffers below */
+    ptrdiff_t phase;
     int activation, recurrent_activation; /* enum cnn_function */
     int go_backwards, zero_output, reset_after;
 };
 
+/* Before the first phase: recurrent_begin, tile = sequence. */
 struct cnn_recurrent_forward {
     struct cnn_recurrent of;
     float *gates;                  /* (N, T, gates, U), may be z; or NULL */
@@ -58,8 +65,14 @@ struct cnn_recurrent_forward {
     float *h, *c;                  /* (N, U), may be h0 and c0; c NULL but for an LSTM */
     const float *z;                /* (N, T, gates, U) */
     const float *h0, *c0;          /* (N, U), or NULL for zeros */
+    /* Buffers, (N, row): the state before the even steps and before the odd ones; the same as
+     * the gates' products see it, (gates, N, row) with drop, else state itself; c; without
+     * reset_after the update gate, and r h as the candidate sees it. */
+    float *state[2], *seen[2], *cell, *update, *kept;
 };
 
+/* Before the first phase, which is the last step's: recurrent_begin_backward, tile = sequence.
+ * After all steps one phase more. */
 struct cnn_recurrent_backward {
     struct cnn_recurrent of;
     float *dz;                           /* (N, T, gates, U), may be gates */
@@ -69,6 +82,9 @@ struct cnn_recurrent_backward {
     const float *dh, *dc;                /* (N, U), or NULL for zeros */
     const float *gates;                  /* (N, T, gates, U) */
     const float *states, *cells, *inner; /* (N, T, U), where needed */
+    /* Buffers, (N, row): of the gradient of the state what does not come through a product; c's;
+     * what outputs that repeat an earlier one hand on to it. */
+    float *d_state, *d_cell, *repeated;
 };
 
 static inline ptrdiff_t cnn_recurrent_units(ptrdiff_t units, ptrdiff_t block)
@@ -76,20 +92,37 @@ static inline ptrdiff_t cnn_recurrent_units(ptrdiff_t units, ptrdiff_t block)
     return (units + block - 1) / block * block;
 }
 
-/* Floats from row to row of a state in scratch; `vector`: floats in a vector.
- */
+/* `vector`: floats in a vector.  Not a power of two, so that rows differ in their cache sets. */
 static inline ptrdiff_t cnn_recurrent_row(const struct cnn_recurrent *a, ptrdiff_t vector)
 {
     return cnn_recurrent_units(a->U, a->vectors * vector) + 16;
 }
 
-/* Scratch bytes: forward two states, the cell and a state for each gate that
- * drop parts, backward two gradients of the state, the cell's, repeated
- * outputs' and a product. */
-static inline size_t cnn_recurrent_scratch(const struct cnn_recurrent *a, ptrdiff_t vector)
+/* Floats of the buffers, forward or backward. */
+static inline size_t cnn_recurrent_buffers(const struct cnn_recurrent *a)
 {
-    const ptrdiff_t rows = (a->N + a->blocks - 1) / a->blocks;
-    return sizeof(float) * (size_t)((4 + a->gates) * rows * cnn_recurrent_row(a, vector));
+    const ptrdiff_t seen = a->drop ? 2 * a->gates : 0;
+    return (size_t)((5 + seen) * a->N * a->row);
+}
+
+static inline void cnn_recurrent_carve(struct cnn_recurrent_forward *a, float *memory)
+{
+    const ptrdiff_t size = a->of.N * a->of.row;
+    a->state[0] = memory;
+    a->state[1] = memory + size;
+    a->cell = memory + 2 * size;
+    a->update = memory + 3 * size;
+    a->kept = memory + 4 * size;
+    a->seen[0] = a->of.drop ? memory + 5 * size : a->state[0];
+    a->seen[1] = a->of.drop ? memory + (5 + a->of.gates) * size : a->state[1];
+}
+
+static inline void cnn_recurrent_carve_backward(struct cnn_recurrent_backward *a, float *memory)
+{
+    const ptrdiff_t size = a->of.N * a->of.row;
+    a->d_state = memory;
+    a->d_cell = memory + size;
+    a->repeated = memory + 2 * size;
 }
 
 #endif

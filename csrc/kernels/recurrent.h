@@ -1,5 +1,4 @@
-/* What the recurrent kernels share: the sequences of a tile, products, masks,
- * outputs. */
+/* What the recurrent kernels share: a tile's part of a step, products, masks, outputs. */
 #ifndef CNN_KERNELS_RECURRENT_H
 #define CNN_KERNELS_RECURRENT_H
 
@@ -38,17 +37,10 @@ CNN_INLINE vf vf_recurrent_gradient(enum cnn_function f, vf dy, vf y)
     }
 }
 
-/* The sequences n0..n1-1 of a tile. */
-struct sequences {
-    ptrdiff_t first, count;
-    ptrdiff_t row; /* floats from row to row of their states in scratch */
-};
-
-CNN_INLINE struct sequences sequences_of(const struct cnn_recurrent *a, ptrdiff_t tile)
+/* The usual activations, for which a step is compiled apart. */
+CNN_INLINE int is_usual(const struct cnn_recurrent *of)
 {
-    const ptrdiff_t first = a->N * tile / a->blocks;
-    return (struct sequences){first, a->N * (tile + 1) / a->blocks - first,
-                              cnn_recurrent_row(a, CNN_W)};
+    return of->activation == CNN_TANH && of->recurrent_activation == CNN_SIGMOID;
 }
 
 /* The input's step that is computed as number s. */
@@ -62,30 +54,36 @@ CNN_INLINE int is_used(const struct cnn_recurrent *a, ptrdiff_t n, ptrdiff_t t)
     return !a->mask || a->mask[n * a->T + t];
 }
 
-/* Unit blocks, and units of one. */
+/* Units of a block, forward. */
 CNN_INLINE ptrdiff_t units_of_block(const struct cnn_recurrent *a)
 {
     return a->vectors * CNN_W;
 }
 
-/* rows of a state: from (N, U), or zeros for NULL, with zeros after the last
- * unit. */
-void CNN_NAME(load_state)(float *state, const float *from, ptrdiff_t units, struct sequences q);
-void CNN_NAME(store_state)(float *to, const float *state, ptrdiff_t units, struct sequences q);
+/* A tile's part of a step: sequences n0..n1-1 and a block of units. */
+struct step {
+    ptrdiff_t s, t; /* the number of the step, and where its input lies */
+    ptrdiff_t n0, n1, block;
+};
 
-/* Rows of a state to step t of an array (N, T, U). */
-void CNN_NAME(save_state)(float *to, const float *state, const struct cnn_recurrent *a, ptrdiff_t t,
-                          struct sequences q);
+/* phases: of a step.  Forward s is the step's number; backward, 0 for the last step. */
+CNN_INLINE struct step step_of_tile(const struct cnn_recurrent *of, ptrdiff_t phases,
+                                    ptrdiff_t tile)
+{
+    const ptrdiff_t rows = tile % of->row_blocks, s = of->phase / phases;
+    return (struct step){s, step_of(of, s), of->N * rows / of->row_blocks,
+                         of->N * (rows + 1) / of->row_blocks, tile / of->row_blocks};
+}
 
-/* seen = state * drop for each gate: [gate][sequence][unit]. */
-void CNN_NAME(drop_state)(float *seen, const float *state, const struct cnn_recurrent *a,
-                          struct sequences q);
-
-/* The sums of `mr` rows over one part of a block of units: out[r][column...] =
- * bias + row r . weights, for the part's columns. */
-void CNN_NAME(block_sums)(float (*out)[BLOCK_COLUMNS], const struct cnn_recurrent *a,
-                          ptrdiff_t part, ptrdiff_t block, const float *state, ptrdiff_t row,
-                          ptrdiff_t mr);
+/* The same on the way back, where s is T after the last phase of all. */
+CNN_INLINE struct step step_back_of_tile(const struct cnn_recurrent *of, ptrdiff_t phases,
+                                         ptrdiff_t tile)
+{
+    struct step step = step_of_tile(of, phases, tile);
+    step.s = of->T - 1 - step.s;
+    step.t = step_of(of, step.s);
+    return step;
+}
 
 /* The most rows that block_sums takes, for these gates. */
 CNN_INLINE ptrdiff_t most_rows(const struct cnn_recurrent *a)
@@ -95,28 +93,54 @@ CNN_INLINE ptrdiff_t most_rows(const struct cnn_recurrent *a)
     return set->rows[(vectors < set->vectors ? vectors : set->vectors) - 1];
 }
 
-/* Outputs of computing step s, from the rows of the new state. */
-void CNN_NAME(write_outputs)(float *y, const float *state, const struct cnn_recurrent *a,
-                             ptrdiff_t s, struct sequences q);
+/* The sums of `mr` rows over one part of a block of units: out[r][column...] =
+ * bias + row r . weights, for the part's columns. */
+void CNN_NAME(block_sums)(float (*out)[BLOCK_COLUMNS], const struct cnn_recurrent *a,
+                          ptrdiff_t part, ptrdiff_t block, const float *state, ptrdiff_t mr);
 
-/* Add to dh (rows of a state) what reaches them from step s's outputs;
- * `repeated` keeps what goes on to an earlier step. */
-void CNN_NAME(add_output_gradients)(float *dh, float *repeated, const float *dy,
-                                    const struct cnn_recurrent *a, ptrdiff_t s, struct sequences q);
+/* The same over parts p0..p1-1, of what each sees of sequences n..n+mr-1. */
+CNN_INLINE void part_sums(float (*out)[BLOCK_COLUMNS], const struct cnn_recurrent_forward *a,
+                          const struct step *step, ptrdiff_t p0, ptrdiff_t p1, ptrdiff_t n,
+                          ptrdiff_t mr)
+{
+    const float *seen = a->seen[step->s % 2] + n * a->of.row;
+    const ptrdiff_t part = a->of.drop ? a->of.N * a->of.row : 0;
+    for (ptrdiff_t p = p0; p < p1; p++)
+        CNN_NAME(block_sums)(out, &a->of, p, step->block, seen + p * part, mr);
+}
 
-/* out (+)= step t of dz, the gates of one part, times that part's transposed
- * weights. */
-void CNN_NAME(transposed_product)(float *out, const float *dz, const struct cnn_recurrent *a,
-                                  ptrdiff_t part, ptrdiff_t t, struct sequences q, int accumulate);
+/* A vector of units of sequence n before the step. */
+CNN_INLINE vf state_before(const struct cnn_recurrent_forward *a, const struct step *step,
+                           ptrdiff_t n, ptrdiff_t unit)
+{
+    return vf_load(a->state[step->s % 2] + n * a->of.row + unit);
+}
 
-/* dh (+)= step t of dz times all parts' transposed weights, through drop;
- * product is scratch of a state's size. */
-void CNN_NAME(state_gradient)(float *dh, float *product, const float *dz,
-                              const struct cnn_recurrent *a, ptrdiff_t parts, ptrdiff_t t,
-                              struct sequences q, int accumulate);
+/* That vector is h after the step: hand it on, and write the outputs. */
+void CNN_NAME(end_of_step)(const struct cnn_recurrent_forward *a, const struct step *step,
+                           ptrdiff_t n, ptrdiff_t unit, vf h);
 
-/* Rows of a masked step take the gradient of the state after it as it is. */
-void CNN_NAME(keep_masked)(float *next, const float *now, const struct cnn_recurrent *a,
-                           ptrdiff_t t, struct sequences q);
+/* On the way back, for sequences n..n+mr-1 and the block's units: d_state, and with it out, is
+ * the gradient of the state after the step, before its outputs add theirs.  What comes of the
+ * later step's product is of dz, parts 0..parts-1. */
+void CNN_NAME(gradient_of_state)(const struct cnn_recurrent_backward *a, const struct step *step,
+                                 const float *dz, ptrdiff_t parts, ptrdiff_t n, ptrdiff_t mr);
+
+/* out[r] = step t of dz, parts p0..p1-1, times those parts' transposed weights, through drop. */
+void CNN_NAME(transposed_sums)(float (*out)[CNN_BLOCK_UNITS], const struct cnn_recurrent *a,
+                               const float *dz, ptrdiff_t p0, ptrdiff_t p1, ptrdiff_t block,
+                               ptrdiff_t t, ptrdiff_t n, ptrdiff_t mr);
+
+/* The gradient of a vector of the state after the step, with what its outputs add.  Of a step
+ * that does not count they go to an earlier step's, by way of `repeated`. */
+vf CNN_NAME(with_output_gradient)(const struct cnn_recurrent_backward *a, const struct step *step,
+                                  ptrdiff_t n, ptrdiff_t unit);
+
+/* Zeros for all gates of a step that does not count. */
+CNN_INLINE void zero_gates(const struct cnn_recurrent *of, float *dz, ptrdiff_t at, ptrdiff_t unit)
+{
+    for (ptrdiff_t gate = 0; gate < of->gates; gate++)
+        vf_store_upto(dz + (of->gates * at + gate) * of->U + unit, (vf){0}, of->U - unit);
+}
 
 #endif

@@ -4,83 +4,60 @@
 
 void CNN_NAME(simple_rnn_forward)(const void *args, ptrdiff_t tile, void *scratch)
 {
+    (void)scratch;
     const struct cnn_recurrent_forward *a = args;
     const struct cnn_recurrent *of = &a->of;
-    const struct sequences q = sequences_of(of, tile);
-    const ptrdiff_t size = q.count * q.row, most = most_rows(of), block = units_of_block(of);
+    const struct step step = step_of_tile(of, 1, tile);
     const enum cnn_function fa = (enum cnn_function)of->activation;
-    float *now = scratch, *next = now + size, *seen = next + size;
+    const ptrdiff_t most = most_rows(of), first = step.block * units_of_block(of);
+    const ptrdiff_t end = cnn_min(first + units_of_block(of), of->U);
     float sums[TILE_MOST_ROWS][BLOCK_COLUMNS];
-
-    CNN_NAME(load_state)(now, a->h0, of->U, q);
-    for (ptrdiff_t s = 0; s < of->T; s++) {
-        const ptrdiff_t t = step_of(of, s);
-        if (a->gates)
-            CNN_NAME(save_state)(a->states, now, of, t, q);
-        if (of->drop)
-            CNN_NAME(drop_state)(seen, now, of, q);
-        for (ptrdiff_t unit = 0; unit < of->U; unit += block)
-            for (ptrdiff_t i = 0, mr; i < q.count; i += mr) {
-                mr = rows_of_tile(q.count - i, most);
-                CNN_NAME(block_sums)(sums, of, 0, unit / block, (of->drop ? seen : now) + i * q.row,
-                                     q.row, mr);
-                for (ptrdiff_t r = 0; r < mr; r++) {
-                    const int used = is_used(of, q.first + i + r, t);
-                    const ptrdiff_t at = ((q.first + i + r) * of->T + t) * of->U;
-                    const ptrdiff_t row = (i + r) * q.row;
-                    for (ptrdiff_t u = unit; u < unit + block && u < of->U; u += CNN_W) {
-                        const ptrdiff_t n = of->U - u;
-                        const vf h = vf_recurrent(fa, vf_load_upto(a->z + at + u, n) +
-                                                          vf_load(sums[r] + u - unit));
-                        if (a->gates)
-                            vf_store_upto(a->gates + at + u, h, n);
-                        vf_store(next + row + u, used ? h : vf_load(now + row + u));
-                    }
-                }
+    for (ptrdiff_t n = step.n0, mr; n < step.n1; n += mr) {
+        mr = rows_of_tile(step.n1 - n, most);
+        part_sums(sums, a, &step, 0, 1, n, mr);
+        for (ptrdiff_t r = 0; r < mr; r++)
+            for (ptrdiff_t unit = first; unit < end; unit += CNN_W) {
+                const ptrdiff_t at = ((n + r) * of->T + step.t) * of->U + unit;
+                const ptrdiff_t left = of->U - unit;
+                const vf sum = vf_load(sums[r] + unit - first);
+                const vf h = vf_recurrent(fa, vf_load_upto(a->z + at, left) + sum);
+                if (a->gates)
+                    vf_store_upto(a->gates + at, h, left);
+                const int used = is_used(of, n + r, step.t);
+                CNN_NAME(end_of_step)(a, &step, n + r, unit,
+                                      used ? h : state_before(a, &step, n + r, unit));
             }
-        CNN_NAME(write_outputs)(a->y, next, of, s, q);
-        float *old = now;
-        now = next;
-        next = old;
     }
-    CNN_NAME(store_state)(a->h, now, of->U, q);
 }
 
 void CNN_NAME(simple_rnn_backward)(const void *args, ptrdiff_t tile, void *scratch)
 {
+    (void)scratch;
     const struct cnn_recurrent_backward *a = args;
     const struct cnn_recurrent *of = &a->of;
-    const struct sequences q = sequences_of(of, tile);
-    const ptrdiff_t size = q.count * q.row;
+    const struct step step = step_back_of_tile(of, 1, tile);
     const enum cnn_function fa = (enum cnn_function)of->activation;
-    float *now = scratch, *next = now + size, *repeated = next + size, *product = repeated + size;
-
-    CNN_NAME(load_state)(now, a->dh, of->U, q);
-    CNN_NAME(load_state)(next, NULL, of->U, q); /* zeros after the last unit stay */
-    CNN_NAME(load_state)(repeated, NULL, of->U, q);
-    CNN_NAME(load_state)(product, NULL, of->U, q);
-    for (ptrdiff_t s = of->T - 1; s >= 0; s--) {
-        const ptrdiff_t t = step_of(of, s);
-        CNN_NAME(add_output_gradients)(now, repeated, a->dy, of, s, q);
-        for (ptrdiff_t i = 0; i < q.count; i++) {
-            const ptrdiff_t at = ((q.first + i) * of->T + t) * of->U;
-            if (!is_used(of, q.first + i, t)) {
-                zero_floats(a->dz + at, of->U);
-                continue;
+    const ptrdiff_t first = step.block * CNN_BLOCK_UNITS;
+    const ptrdiff_t end = cnn_min(first + CNN_BLOCK_UNITS, of->U);
+    for (ptrdiff_t n = step.n0, mr; n < step.n1; n += mr) {
+        mr = rows_of_tile(step.n1 - n, CNN_NAME(vf_tiles).rows[TILE_VECTORS - 1]);
+        CNN_NAME(gradient_of_state)(a, &step, a->dz, of->parts, n, mr);
+        for (ptrdiff_t i = n; i < n + mr; i++)
+            for (ptrdiff_t unit = first; unit < end; unit += CNN_W) {
+                float *d_state = a->d_state + i * of->row + unit;
+                const ptrdiff_t at = (i * of->T + step.t) * of->U + unit, left = of->U - unit;
+                if (step.s < 0) {
+                    vf_store_upto(a->dh0 + i * of->U + unit, vf_load(d_state), left);
+                    continue;
+                }
+                const vf d = CNN_NAME(with_output_gradient)(a, &step, i, unit);
+                if (!is_used(of, i, step.t)) {
+                    vf_store_upto(a->dz + at, (vf){0}, left);
+                    continue;
+                }
+                const vf h = vf_load_upto(a->gates + at, left);
+                vf_store_upto(a->dz + at, vf_recurrent_gradient(fa, d, h), left);
+                vf_store(d_state, (vf){0}); /* all of it goes through the gate */
             }
-            for (ptrdiff_t u = 0; u < of->U; u += CNN_W) {
-                const ptrdiff_t n = of->U - u;
-                vf_store_upto(a->dz + at + u,
-                              vf_recurrent_gradient(fa, vf_load(now + i * q.row + u),
-                                                    vf_load_upto(a->gates + at + u, n)),
-                              n);
-            }
-        }
-        CNN_NAME(state_gradient)(next, product, a->dz, of, of->parts, t, q, 0);
-        CNN_NAME(keep_masked)(next, now, of, t, q);
-        float *old = now;
-        now = next;
-        next = old;
     }
-    CNN_NAME(store_state)(a->dh0, now, of->U, q);
 }

@@ -1,7 +1,7 @@
-"""Recurrent networks (csrc/recurrent.h): weights packed once, then blocks of sequences.
+"""Recurrent networks (csrc/recurrent.h): weights packed once, then step after step.
 
-The blocks are cut by the shape alone, each through all of its steps, so the threads
-never wait for each other and never change a bit.
+A step is cut in blocks of units and of sequences by the shape alone, so the threads never
+change a bit.
 """
 
 cimport numpy as cnp
@@ -9,15 +9,17 @@ from libc.stdint cimport uint8_t
 
 from cnnlite.kernels.native.dispatch cimport (
     CNN_HARD_SIGMOID, Workspace, borrow, cnn_kernel, dim, f32, function_code, release, run,
-    table, u8,
+    run_phases, table, u8,
 )
 from cnnlite.kernels.native.product cimport (
-    FLOPS_PER_NS, ceil_div, clamp, cnn_pack, packed_width, run_pack,
+    FLOPS_PER_NS, TILES, ceil_div, clamp, cnn_pack, packed_width, run_pack,
 )
 
 cdef extern from "cnn.h":
     ctypedef struct recurrent_kernels "const struct cnn_table":
         cnn_kernel *recurrent_pack
+        cnn_kernel *recurrent_begin
+        cnn_kernel *recurrent_begin_backward
         cnn_kernel *lstm_forward
         cnn_kernel *lstm_backward
         cnn_kernel *gru_forward
@@ -30,6 +32,7 @@ cnp.import_array()
 cdef extern from "recurrent.h":
     enum:
         CNN_BLOCK_VECTORS
+        CNN_BLOCK_UNITS
 
     struct cnn_recurrent_pack:
         float *packed
@@ -44,7 +47,7 @@ cdef extern from "recurrent.h":
         ptrdiff_t N, T, U, S
         ptrdiff_t gates, vectors, parts
         ptrdiff_t part_gates[4]
-        ptrdiff_t blocks
+        ptrdiff_t row_blocks, row, phase
         int activation, recurrent_activation
         bint go_backwards, zero_output, reset_after
 
@@ -76,7 +79,10 @@ cdef extern from "recurrent.h":
         const float *inner
 
     ptrdiff_t cnn_recurrent_units(ptrdiff_t units, ptrdiff_t block)
-    size_t cnn_recurrent_scratch(const cnn_recurrent *a, ptrdiff_t vector)
+    ptrdiff_t cnn_recurrent_row(const cnn_recurrent *a, ptrdiff_t vector)
+    size_t cnn_recurrent_buffers(const cnn_recurrent *a)
+    void cnn_recurrent_carve(cnn_recurrent_forward *a, float *memory)
+    void cnn_recurrent_carve_backward(cnn_recurrent_backward *a, float *memory)
 
 
 cdef inline recurrent_kernels *kernels() noexcept:
@@ -85,13 +91,13 @@ cdef inline recurrent_kernels *kernels() noexcept:
 
 # Nanoseconds on one core to make a gate's activation, or its gradient, from its sum.
 cdef double GATE_NS = 0.8
-# Sequences in a block, at least and at most: fewer leave the product's tiles half empty,
-# more leave less to share.  Weights beyond this many floats (the L2 cache holds 1 MB)
-# come from the L3 cache in each step, and are worth twice the sequences.
+# Sequences of a tile, at least: fewer would leave the product's tiles half empty.
+# At most: their states and a block's weights fit the L2 cache.
 cdef enum:
-    LEAST_ROWS = 6
-    MOST_ROWS = 16
-    LARGE_WEIGHTS = 192 * 1024
+    LEAST_ROWS = 12
+    MOST_ROWS = 96
+# A phase of less work stays on one thread: meeting for one costs half a microsecond.
+cdef double SMALLEST_SHARED_PHASE_NS = 3e3
 
 
 cdef int code_of(name) except -1:
@@ -104,8 +110,8 @@ cdef int fill(
     cnp.ndarray mask, activation, recurrent_activation, bint go_backwards, bint zero_output,
     bint reset_after,
 ) except -1:
-    """Describe a layer over ``steps`` (N, T, gates U) and its blocks; y is that or its gradient."""
-    cdef ptrdiff_t gate, rows
+    """Describe a layer over ``steps`` (N, T, gates U); y is that or its gradient."""
+    cdef ptrdiff_t gate
     of.N, of.T, of.U = dim(steps, 0), dim(steps, 1), dim(steps, 2) // gates
     of.S = dim(y, 1) if y is not None else of.T
     of.gates, of.drop, of.mask, of.bias = gates, f32(drop), u8(mask), NULL
@@ -120,18 +126,30 @@ cdef int fill(
         of.parts, of.part_gates[0], of.part_gates[1] = 2, 2, 1
     else:
         of.parts, of.part_gates[0] = 1, gates
-    rows = clamp(LEAST_ROWS, ceil_div(of.N, 4), MOST_ROWS)
-    if gates * of.U * of.U > LARGE_WEIGHTS:
-        rows = min(of.N, 2 * MOST_ROWS)
-    of.blocks = ceil_div(of.N, rows) if of.N else 0
+    of.row, of.phase = cnn_recurrent_row(of, table.vector_floats), 0
     of.activation, of.recurrent_activation = code_of(activation), code_of(recurrent_activation)
     of.go_backwards, of.zero_output, of.reset_after = go_backwards, zero_output, reset_after
     return 0
 
 
-cdef double work_of(const cnn_recurrent *of) noexcept:
-    cdef double steps = <double>of.N * of.T * of.gates * of.U
-    return steps * (2.0 * of.U / FLOPS_PER_NS + GATE_NS)
+cdef int run_steps(
+    cnn_kernel *kernel, const void *args, cnn_recurrent *of, ptrdiff_t unit_blocks, bint after_all
+) except -1:
+    """Run a kernel phase after phase, each over all tiles, and once more after all steps."""
+    cdef ptrdiff_t phases = of.T if of.gates != 3 or of.reset_after else 2 * of.T
+    cdef double phase_ns = (
+        of.gates * of.U * <double>of.N * (2.0 * of.U / FLOPS_PER_NS + GATE_NS) * of.T
+        / max(1, phases)
+    )
+    if after_all:
+        phases += 1
+    of.row_blocks = clamp(
+        ceil_div(of.N, MOST_ROWS), ceil_div(TILES, unit_blocks), of.N // LEAST_ROWS
+    )
+    return run_phases(
+        kernel, args, unit_blocks * of.row_blocks, phases, &of.phase,
+        phase_ns * phases if phase_ns > SMALLEST_SHARED_PHASE_NS else 0,
+    )
 
 
 cdef ptrdiff_t block_units(const cnn_recurrent *of) noexcept:
@@ -160,7 +178,8 @@ cdef int pack_transposed(const cnn_recurrent *of, float *packed, const float *b)
     cdef ptrdiff_t part
     args.groups = args.taps_h = args.taps_w = 1
     args.group = args.packed_group = args.tap_h = args.tap_w = 0
-    args.row, args.column, args.n, args.block = 1, of.gates * of.U, of.U, of.U
+    args.row, args.column, args.n = 1, of.gates * of.U, of.U
+    args.block = CNN_BLOCK_UNITS
     args.packed, args.b = packed, b
     for part in range(of.parts):
         args.len = of.part_gates[part] * of.U
@@ -175,20 +194,20 @@ cdef int run_forward(
 ) except -1:
     cdef cnn_recurrent *of = &args.of
     cdef ptrdiff_t columns = of.gates * cnn_recurrent_units(of.U, block_units(of))
+    cdef ptrdiff_t packed = columns * (of.U + 1)
     cdef Workspace workspace
-    if of.N == 0:
+    if of.N == 0 or of.U == 0:
         return 0
-    if of.T == 0:
-        run(kernel, args, of.blocks, 0, cnn_recurrent_scratch(of, table.vector_floats))
-        return 0
-    workspace = borrow(sizeof(float) * columns * (of.U + 1))
+    workspace = borrow(sizeof(float) * (packed + cnn_recurrent_buffers(of)))
     try:
         of.packed = <float *>workspace.data
         pack_gates(of, <float *>workspace.data, f32(weights), of.U)
         if bias is not None:
             of.bias = of.packed + columns * of.U
             pack_gates(of, <float *>workspace.data + columns * of.U, f32(bias), 1)
-        run(kernel, args, of.blocks, work_of(of), cnn_recurrent_scratch(of, table.vector_floats))
+        cnn_recurrent_carve(args, <float *>workspace.data + packed)
+        run(kernels().recurrent_begin, args, of.N, of.U * of.N)
+        run_steps(kernel, args, of, ceil_div(of.U, block_units(of)), False)
     finally:
         release(workspace)
     return 0
@@ -198,15 +217,17 @@ cdef int run_backward(
     cnn_kernel *kernel, cnn_recurrent_backward *args, cnp.ndarray weights
 ) except -1:
     cdef cnn_recurrent *of = &args.of
+    cdef ptrdiff_t packed = of.gates * of.U * packed_width(of.U) + 16
     cdef Workspace workspace
-    if of.N == 0:
+    if of.N == 0 or of.U == 0:
         return 0
-    workspace = borrow(sizeof(float) * (of.gates * of.U * packed_width(of.U) + 16))
+    workspace = borrow(sizeof(float) * (packed + cnn_recurrent_buffers(of)))
     try:
         of.packed = <float *>workspace.data
-        if of.T:
-            pack_transposed(of, <float *>workspace.data, f32(weights))
-        run(kernel, args, of.blocks, work_of(of), cnn_recurrent_scratch(of, table.vector_floats))
+        pack_transposed(of, <float *>workspace.data, f32(weights))
+        cnn_recurrent_carve_backward(args, <float *>workspace.data + packed)
+        run(kernels().recurrent_begin_backward, args, of.N, of.U * of.N)
+        run_steps(kernel, args, of, ceil_div(of.U, CNN_BLOCK_UNITS), True)
     finally:
         release(workspace)
     return 0
