@@ -19,6 +19,7 @@ _NAMES = {
     "cnnlite.config_report": ("show_config",),
     "cnnlite.gradient_check": ("check_gradients",),
     "cnnlite.initializers": ("Initializer",),
+    "cnnlite.kernels.native.winograd": ("get_winograd", "set_winograd"),
     "cnnlite.kernels.registry": ("get_backend", "set_backend", "using_backend"),
     "cnnlite.kernels.threads": ("get_num_threads", "set_num_threads", "threads"),
     "cnnlite.layers": ("Input", "Layer"),
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from cnnlite.config_report import show_config
     from cnnlite.gradient_check import check_gradients
     from cnnlite.initializers import Initializer
+    from cnnlite.kernels.native.winograd import get_winograd, set_winograd
     from cnnlite.kernels.registry import get_backend, set_backend, using_backend
     from cnnlite.kernels.threads import get_num_threads, set_num_threads, threads
     from cnnlite.layers import Input, Layer

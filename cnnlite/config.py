@@ -11,7 +11,7 @@ __all__ = ["checked_thread_count", "cpu_limits", "flag", "floatx", "set_floatx"]
 _MAX_THREADS = 4096  # more is a typing error, and would exhaust memory in stacks
 
 
-def flag(name: str) -> bool:
+def flag(name: str, default: bool = False) -> bool:
     """Return whether the environment variable ``name`` is switched on.
 
     Raises
@@ -22,7 +22,7 @@ def flag(name: str) -> bool:
     value = os.environ.get(name, "")
     if value not in ("", "0", "1"):
         raise ValueError(f"{name}: not a switch. Got {value!r}. Set it to 1 or 0.")
-    return value == "1"
+    return value == "1" if value else default
 
 
 _floatx = "float32"

@@ -11,7 +11,7 @@ import numpy as np
 
 import cnnlite
 from cnnlite.kernels import registry, threads
-from cnnlite.kernels.native import dispatch  # type: ignore[attr-defined]
+from cnnlite.kernels.native import dispatch, winograd  # type: ignore[attr-defined]
 
 __all__ = ["show_config"]
 
@@ -36,6 +36,7 @@ def report() -> list[tuple[str, str]]:
         ("NumPy", np.__version__),
         ("CPU", cpu_name()),
         ("SIMD level", f"{dispatch.level()} (also here: {', '.join(others) or 'none'})"),
+        ("Winograd", "on" if winograd.get_winograd() else "off"),
         ("threads", threads.explain_num_threads()),
         ("back end", registry.get_backend()),
     ]

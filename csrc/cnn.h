@@ -51,9 +51,11 @@ enum cnn_function {
 #include "recurrent.h"
 #include "rows.h"
 #include "tensor.h"
+#include "winograd.h"
 
 #define CNN_KERNELS(X)                                                                             \
     CNN_PRODUCT_KERNELS(X)                                                                         \
+    CNN_WINOGRAD_KERNELS(X)                                                                        \
     CNN_POOL_KERNELS(X)                                                                            \
     CNN_IMAGES_KERNELS(X)                                                                          \
     CNN_ELEMENTWISE_KERNELS(X)                                                                     \

@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cnnlite.kernels.native import dispatch
+from cnnlite.kernels.native import dispatch, winograd
 
 # What each back end must hold; the reference serves what is not listed.
 CYTHON = (
@@ -45,9 +45,13 @@ class Variant:
         return importlib.import_module(f"cnnlite.kernels.{self.backend}").KERNELS
 
     def use(self) -> None:
-        """Switch to the SIMD level; tests/conftest.py switches back."""
+        """Switch to the SIMD level and to direct convolutions; tests/conftest.py switches back.
+
+        Winograd's way has a bound of its own: tests/kernels/test_winograd.py.
+        """
         if self.level != "plain":
             dispatch.set_level(self.level)
+            winograd.set_winograd(False)
 
 
 def places() -> list[tuple[str, str]]:

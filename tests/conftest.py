@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnnlite.kernels import registry, threads
-from cnnlite.kernels.native import dispatch
+from cnnlite.kernels.native import dispatch, winograd
 
 
 @pytest.fixture
@@ -20,9 +20,11 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
 
 @pytest.fixture(autouse=True)
 def _restored_settings() -> Iterator[None]:
-    """Leave back end, SIMD level and number of threads as they were."""
+    """Leave back end, SIMD level, Winograd's switch and number of threads as they were."""
     backend, level = registry.get_backend(), dispatch.level()
+    enabled = winograd.get_winograd()
     with threads.threads(None):
         yield
     registry.set_backend(backend)
     dispatch.set_level(level)
+    winograd.set_winograd(enabled)

@@ -49,15 +49,16 @@ void CNN_NAME(recurrent_begin)(const void *args, ptrdiff_t n, void *scratch)
     (void)scratch;
     const struct cnn_recurrent_forward *a = args;
     const struct cnn_recurrent *of = &a->of;
-    float *h = a->state[0] + n * of->row;
+    float *h = a->state[0] + n * of->row, *c = a->cell + n * of->row;
     load_row(a->state[0], a->h0, of, n);
+    load_row(a->cell, a->c0, of, n);
     for (ptrdiff_t unit = 0; unit < of->U; unit += CNN_W)
         drop_state(a, a->seen[0], n, unit, vf_load(h + unit));
+    if (of->T > 0) /* else no step writes them */
+        return;
     copy_floats(a->h + n * of->U, h, of->U);
-    if (a->c) {
-        load_row(a->cell, a->c0, of, n);
-        copy_floats(a->c + n * of->U, a->cell + n * of->row, of->U);
-    }
+    if (a->c)
+        copy_floats(a->c + n * of->U, c, of->U);
 }
 
 void CNN_NAME(recurrent_begin_backward)(const void *args, ptrdiff_t n, void *scratch)

@@ -16,6 +16,7 @@ from cnnlite.kernels.native.product cimport (
     cnn_weight_gradient, cnn_weight_gradient_scratch, cnn_window, pack_rows,
     packed_width, run_pack, sum_slices,
 )
+from cnnlite.kernels.native cimport winograd
 
 cdef extern from "cnn.h":
     ctypedef struct conv2d_kernels "const struct cnn_table":
@@ -97,6 +98,8 @@ cdef int correlate(cnn_correlate *args, cnn_pack *pack) except -1:
     cdef Workspace workspace
     if pixels == 0:
         return 0
+    if winograd.suits(args):
+        return winograd.correlate(args, pack)
 
     tiles = ceil_div(pixels, 256)
     filters = clamp(1, TILES // tiles, ceil_div(args.group_filters, COLUMNS))

@@ -1,0 +1,201 @@
+/* Winograd's convolution (winograd.h).  A tile brings a few patches through all three stages
+ * while they are in the L2 cache. */
+#include "../cnn.h"
+#include "copy.h"
+#include "panel.h"
+
+/* The points of interpolation are 0, +-P, +-Q and infinity; P Q = 1, P^2 = 1/2, Q^2 = 2. */
+#define P 0x1.6a09e6p-1f
+#define Q 0x1.6a09e6p0f
+
+/* G applied to three taps. */
+CNN_INLINE void transform_taps(vf to[CNN_SEEN], vf g0, vf g1, vf g2)
+{
+    const vf p = vf_fma(g2, vf_set1(0.5f), g0) * (-1.0f / 1.5f), dp = g1 * (-P / 1.5f);
+    const vf q = vf_fma(g2, vf_set1(2.0f), g0) * (1.0f / 6.0f), dq = g1 * (Q / 6.0f);
+    to[0] = g0;
+    to[1] = p + dp;
+    to[2] = p - dp;
+    to[3] = q + dq;
+    to[4] = q - dq;
+    to[5] = g2;
+}
+
+/* B' applied to six pixels. */
+CNN_INLINE void transform_pixels(vf to[CNN_SEEN], const vf d[CNN_SEEN])
+{
+    const vf two = vf_set1(2.0f), half = vf_set1(0.5f), both = vf_set1(2.5f);
+    const vf p = vf_fma(-two, d[2], d[4]), dp = vf_fma(-two, d[1], d[3]);
+    const vf q = vf_fma(-half, d[2], d[4]), dq = vf_fma(-half, d[1], d[3]);
+    to[0] = vf_fma(-both, d[2], d[0] + d[4]);
+    to[1] = vf_fma(vf_set1(P), dp, p);
+    to[2] = vf_fma(vf_set1(-P), dp, p);
+    to[3] = vf_fma(vf_set1(Q), dq, q);
+    to[4] = vf_fma(vf_set1(-Q), dq, q);
+    to[5] = vf_fma(-both, d[3], d[1] + d[5]);
+}
+
+/* A' applied to six sums. */
+CNN_INLINE void transform_sums(vf to[CNN_PATCH], const vf m[CNN_SEEN])
+{
+    const vf p = m[1] + m[2], dp = (m[1] - m[2]) * P;
+    const vf q = m[3] + m[4], dq = (m[3] - m[4]) * Q;
+    to[0] = m[0] + (p + q);
+    to[1] = dp + dq;
+    to[2] = vf_fma(vf_set1(2.0f), q, 0.5f * p);
+    to[3] = vf_fma(vf_set1(2.0f), dq, vf_fma(vf_set1(0.5f), dp, m[5]));
+}
+
+void CNN_NAME(winograd_weights)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    (void)scratch;
+    const struct cnn_winograd_weights *a = args;
+    const ptrdiff_t C = a->channels, c0 = C * tile / a->blocks, c1 = C * (tile + 1) / a->blocks;
+    for (ptrdiff_t f = 0; f < a->filters; f += CNN_PATCH_FILTERS) {
+        const struct columns columns =
+            packed_columns(NULL, C, cnn_min(a->filters - f, CNN_PATCH_FILTERS));
+        for (ptrdiff_t n = 0; n < columns.count; n++) {
+            const struct panel panel = panel_at(&columns, n);
+            const float *from = a->packed + 9 * C * (f + panel.column);
+            float *to = a->transformed + C * (f + panel.column);
+            const ptrdiff_t tap = C * panel.width;
+            for (ptrdiff_t i = c0 * panel.width; i < c1 * panel.width; i += CNN_W) {
+                vf half[3][CNN_SEEN], whole[CNN_SEEN]; /* columns of G w; rows of G w G' */
+                for (int j = 0; j < 3; j++)
+                    transform_taps(half[j], vf_load(from + j * tap + i),
+                                   vf_load(from + (3 + j) * tap + i),
+                                   vf_load(from + (6 + j) * tap + i));
+                for (int row = 0; row < CNN_SEEN; row++) {
+                    transform_taps(whole, half[0][row], half[1][row], half[2][row]);
+                    for (int j = 0; j < CNN_SEEN; j++)
+                        vf_store(to + (CNN_SEEN * row + j) * a->place + i, whole[j]);
+                }
+            }
+        }
+    }
+}
+
+/* Where a patch stands: its image, and the pixel of its first output. */
+struct patch {
+    ptrdiff_t n, y, x;
+};
+
+CNN_INLINE struct patch patch_at(const struct cnn_correlate *of, ptrdiff_t number)
+{
+    const ptrdiff_t across = cnn_patches(of->w.out), down = cnn_patches(of->h.out);
+    return (struct patch){number / (across * down), number / across % down * CNN_PATCH,
+                          number % across * CNN_PATCH};
+}
+
+/* The pixels that a patch sees, transformed, to to[place * step]; zero: a row of zeros, for what
+ * lies outside. */
+static void transform_patch(float *to, ptrdiff_t step, const struct cnn_correlate *of,
+                            struct patch patch, const float *zero)
+{
+    const float *pixel[CNN_SEEN][CNN_SEEN];
+    const ptrdiff_t C = of->channels;
+    for (ptrdiff_t i = 0; i < CNN_SEEN; i++)
+        for (ptrdiff_t j = 0; j < CNN_SEEN; j++) {
+            const ptrdiff_t y = patch.y + i + of->h.first, x = patch.x + j + of->w.first;
+            const int inside = y >= 0 && y < of->h.size && x >= 0 && x < of->w.size;
+            pixel[i][j] =
+                inside ? of->image + ((patch.n * of->h.size + y) * of->w.size + x) * C : zero;
+        }
+    for (ptrdiff_t c = 0; c < C; c += CNN_W) {
+        vf half[CNN_SEEN][CNN_SEEN], d[CNN_SEEN], whole[CNN_SEEN]; /* columns of B' x; ... */
+        for (int j = 0; j < CNN_SEEN; j++) {
+            for (int i = 0; i < CNN_SEEN; i++)
+                d[i] = vf_load_upto(pixel[i][j] + c, C - c);
+            transform_pixels(half[j], d);
+        }
+        for (int i = 0; i < CNN_SEEN; i++) {
+            for (int j = 0; j < CNN_SEEN; j++)
+                d[j] = half[j][i];
+            transform_pixels(whole, d);
+            for (int j = 0; j < CNN_SEEN; j++)
+                vf_store(to + (CNN_SEEN * i + j) * step + c, whole[j]);
+        }
+    }
+}
+
+/* sums[place][patch] of filters f0.. = the patches times the transformed weights. */
+static void sum_channels(float *sums, const float *patches, const struct cnn_winograd *a,
+                         ptrdiff_t count, ptrdiff_t f0)
+{
+    const ptrdiff_t C = a->of.channels, row = cnn_patch_row(a), offs[1] = {0};
+    const ptrdiff_t filters = cnn_min(a->of.group_filters - f0, CNN_PATCH_FILTERS);
+    const float *rows[TILE_MOST_ROWS];
+    float *out[TILE_MOST_ROWS];
+    struct tile t = {.out = out, .rows = rows, .offs = offs, .taps = 1, .len = C, .ks = 1};
+    for (ptrdiff_t place = 0; place < CNN_PLACES; place++) {
+        const struct columns columns =
+            packed_columns(a->transformed + place * a->place + C * f0, C, filters);
+        for (ptrdiff_t p = 0; p < columns.count; p++) {
+            const struct panel panel = panel_at(&columns, p);
+            t.b = panel.b;
+            t.ldb = panel.ldb;
+            t.last = panel.last;
+            t.column = panel.column;
+            for (ptrdiff_t i = 0, mr; i < count; i += mr) {
+                mr = rows_of_tile(count - i, panel.rows);
+                for (ptrdiff_t r = 0; r < mr; r++) {
+                    rows[r] = patches + (place * a->patches + i + r) * row;
+                    out[r] = sums + (place * a->patches + i + r) * CNN_PATCH_FILTERS;
+                }
+                panel.tiles[mr - 1](&t);
+            }
+        }
+    }
+}
+
+/* The outputs of a patch, filters f0.., from sums[place * step]. */
+static void write_patch(const struct cnn_correlate *of, struct patch patch, const float *sums,
+                        ptrdiff_t step, ptrdiff_t f0)
+{
+    const ptrdiff_t filters = cnn_min(of->group_filters - f0, CNN_PATCH_FILTERS);
+    const ptrdiff_t rows = cnn_min(of->h.out - patch.y, CNN_PATCH);
+    const ptrdiff_t columns = cnn_min(of->w.out - patch.x, CNN_PATCH);
+    float *first = of->out + patch.n * of->out_image + patch.y * of->out_row +
+                   patch.x * of->out_pixel + f0;
+    for (ptrdiff_t f = 0; f < filters; f += CNN_W) {
+        vf half[CNN_SEEN][CNN_PATCH], m[CNN_SEEN], whole[CNN_PATCH]; /* columns of A' m; ... */
+        for (int j = 0; j < CNN_SEEN; j++) {
+            for (int i = 0; i < CNN_SEEN; i++)
+                m[i] = vf_load(sums + (CNN_SEEN * i + j) * step + f);
+            transform_sums(half[j], m);
+        }
+        const vf bias = of->bias ? vf_load_upto(of->bias + f0 + f, filters - f) : (vf){0};
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            for (int j = 0; j < CNN_SEEN; j++)
+                m[j] = half[j][i];
+            transform_sums(whole, m);
+            for (ptrdiff_t j = 0; j < columns; j++) {
+                float *to = first + i * of->out_row + j * of->out_pixel + f;
+                vf y = whole[j] + bias;
+                if (of->accumulate)
+                    y += vf_load_upto(to, filters - f);
+                vf_store_upto(to, vf_function((enum cnn_function)of->function, y), filters - f);
+            }
+        }
+    }
+}
+
+void CNN_NAME(winograd)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    const struct cnn_winograd *a = args;
+    const struct cnn_correlate *of = &a->of;
+    const ptrdiff_t all = of->images * cnn_patches(of->h.out) * cnn_patches(of->w.out);
+    const ptrdiff_t first = tile * a->patches, count = cnn_min(all - first, a->patches);
+    const ptrdiff_t row = cnn_patch_row(a);
+    float *zero = scratch, *patches = zero + row, *sums = patches + CNN_PLACES * a->patches * row;
+
+    zero_floats(zero, row);
+    for (ptrdiff_t i = 0; i < count; i++)
+        transform_patch(patches + i * row, a->patches * row, of, patch_at(of, first + i), zero);
+    for (ptrdiff_t f0 = 0; f0 < of->group_filters; f0 += CNN_PATCH_FILTERS) {
+        sum_channels(sums, patches, a, count, f0);
+        for (ptrdiff_t i = 0; i < count; i++)
+            write_patch(of, patch_at(of, first + i), sums + i * CNN_PATCH_FILTERS,
+                        a->patches * CNN_PATCH_FILTERS, f0);
+    }
+}
