@@ -19,7 +19,10 @@
 
 #define CNN_WINOGRAD_KERNELS(X)                                                                    \
     X(winograd_weights)                                                                            \
-    X(winograd)
+    X(winograd)                                                                                    \
+    X(winograd_patches)                                                                            \
+    X(winograd_sums)                                                                               \
+    X(winograd_gradient)
 
 enum { CNN_PATCH = 4, CNN_SEEN = 6, CNN_PLACES = 36, CNN_PATCH_FILTERS = 64 };
 
@@ -39,22 +42,43 @@ struct cnn_winograd {
     ptrdiff_t place, patches;
 };
 
+/* The gradient of the filters, of x and of the gradient y' of the outputs, is
+ *
+ *     w' = G' [ sum over patches of (B' x B) * (A y' A') ] G
+ *
+ * and for each place the sum over patches is a product, channels x patches times patches x
+ * filters.  It goes over `count` patches from `first` on at a time: winograd_patches transforms
+ * them, tile = block of CNN_PATCH_BLOCK; winograd_sums adds their products, tile = (place, block
+ * of channels).  After the last, winograd_gradient: tile = block of channels. */
+enum { CNN_PATCH_BLOCK = 8 };
+
+struct cnn_winograd_gradient {
+    struct cnn_correlate of; /* the forward convolution; image is x */
+    float *dw;               /* (3, 3, channels, filters) */
+    const float *dy;         /* (images, h.out, w.out, filters) */
+    float *x_patches;        /* [place][patch] rows of x_row floats */
+    float *dy_patches;       /* the same, dy_row */
+    float *sums;             /* [place] (channels, filters) */
+    ptrdiff_t first, count, most, x_row, dy_row, channel_blocks;
+    int accumulate; /* add to dw */
+};
+
+/* Floats from patch to patch of a place: whole vectors, and not a power of two. */
+static inline ptrdiff_t cnn_patch_floats(ptrdiff_t channels)
+{
+    return (channels + 15) / 16 * 16 + 16;
+}
+
 static inline ptrdiff_t cnn_patches(ptrdiff_t pixels)
 {
     return (pixels + CNN_PATCH - 1) / CNN_PATCH;
 }
 
-/* Floats from patch to patch of a place in scratch: whole vectors, and not a power of two. */
-static inline ptrdiff_t cnn_patch_row(const struct cnn_winograd *a)
-{
-    return (a->of.channels + 15) / 16 * 16 + 16;
-}
-
 static inline size_t cnn_winograd_scratch(const struct cnn_winograd *a)
 {
-    const ptrdiff_t rows = CNN_PLACES * a->patches;
+    const ptrdiff_t rows = CNN_PLACES * a->patches, row = cnn_patch_floats(a->of.channels);
     return sizeof(float) *
-           (size_t)(rows * (cnn_patch_row(a) + CNN_PATCH_FILTERS) + cnn_patch_row(a));
+           (size_t)(rows * (row + CNN_PATCH_FILTERS) + row);
 }
 
 #endif

@@ -46,6 +46,30 @@ CNN_INLINE void transform_sums(vf to[CNN_PATCH], const vf m[CNN_SEEN])
     to[3] = vf_fma(vf_set1(2.0f), dq, vf_fma(vf_set1(0.5f), dp, m[5]));
 }
 
+/* A applied to four gradients. */
+CNN_INLINE void transform_gradients(vf to[CNN_SEEN], const vf y[CNN_PATCH])
+{
+    const vf half = vf_set1(0.5f), two = vf_set1(2.0f);
+    const vf p = vf_fma(half, y[2], y[0]), dp = vf_fma(half, y[3], y[1]);
+    const vf q = vf_fma(two, y[2], y[0]), dq = vf_fma(two, y[3], y[1]);
+    to[0] = y[0];
+    to[1] = vf_fma(vf_set1(P), dp, p);
+    to[2] = vf_fma(vf_set1(-P), dp, p);
+    to[3] = vf_fma(vf_set1(Q), dq, q);
+    to[4] = vf_fma(vf_set1(-Q), dq, q);
+    to[5] = y[3];
+}
+
+/* G' applied to six sums. */
+CNN_INLINE void transform_filter_sums(vf to[3], const vf u[CNN_SEEN])
+{
+    const vf p = (u[1] + u[2]) * (-1.0f / 1.5f), q = (u[3] + u[4]) * (1.0f / 6.0f);
+    const vf dp = (u[1] - u[2]) * (-P / 1.5f), dq = (u[3] - u[4]) * (Q / 6.0f);
+    to[0] = u[0] + (p + q);
+    to[1] = dp + dq;
+    to[2] = vf_fma(vf_set1(2.0f), q, vf_fma(vf_set1(0.5f), p, u[5]));
+}
+
 void CNN_NAME(winograd_weights)(const void *args, ptrdiff_t tile, void *scratch)
 {
     (void)scratch;
@@ -122,7 +146,7 @@ static void transform_patch(float *to, ptrdiff_t step, const struct cnn_correlat
 static void sum_channels(float *sums, const float *patches, const struct cnn_winograd *a,
                          ptrdiff_t count, ptrdiff_t f0)
 {
-    const ptrdiff_t C = a->of.channels, row = cnn_patch_row(a), offs[1] = {0};
+    const ptrdiff_t C = a->of.channels, row = cnn_patch_floats(a->of.channels), offs[1] = {0};
     const ptrdiff_t filters = cnn_min(a->of.group_filters - f0, CNN_PATCH_FILTERS);
     const float *rows[TILE_MOST_ROWS];
     float *out[TILE_MOST_ROWS];
@@ -186,7 +210,7 @@ void CNN_NAME(winograd)(const void *args, ptrdiff_t tile, void *scratch)
     const struct cnn_correlate *of = &a->of;
     const ptrdiff_t all = of->images * cnn_patches(of->h.out) * cnn_patches(of->w.out);
     const ptrdiff_t first = tile * a->patches, count = cnn_min(all - first, a->patches);
-    const ptrdiff_t row = cnn_patch_row(a);
+    const ptrdiff_t row = cnn_patch_floats(of->channels);
     float *zero = scratch, *patches = zero + row, *sums = patches + CNN_PLACES * a->patches * row;
 
     zero_floats(zero, row);
@@ -197,5 +221,103 @@ void CNN_NAME(winograd)(const void *args, ptrdiff_t tile, void *scratch)
         for (ptrdiff_t i = 0; i < count; i++)
             write_patch(of, patch_at(of, first + i), sums + i * CNN_PATCH_FILTERS,
                         a->patches * CNN_PATCH_FILTERS, f0);
+    }
+}
+
+/* The gradients of a patch's outputs, transformed; zeros for outputs outside the image. */
+static void transform_dy(float *to, ptrdiff_t step, const struct cnn_winograd_gradient *a,
+                         struct patch patch)
+{
+    const struct cnn_correlate *of = &a->of;
+    const ptrdiff_t F = of->group_filters;
+    const ptrdiff_t rows = cnn_min(of->h.out - patch.y, CNN_PATCH);
+    const ptrdiff_t columns = cnn_min(of->w.out - patch.x, CNN_PATCH);
+    const float *dy = a->dy + ((patch.n * of->h.out + patch.y) * of->w.out + patch.x) * F;
+    for (ptrdiff_t f = 0; f < F; f += CNN_W) {
+        vf half[CNN_PATCH][CNN_SEEN], y[CNN_PATCH], whole[CNN_SEEN]; /* columns of A y'; ... */
+        for (ptrdiff_t j = 0; j < CNN_PATCH; j++) {
+            for (ptrdiff_t i = 0; i < CNN_PATCH; i++)
+                y[i] = i < rows && j < columns
+                           ? vf_load_upto(dy + (i * of->w.out + j) * F + f, F - f)
+                           : (vf){0};
+            transform_gradients(half[j], y);
+        }
+        for (int i = 0; i < CNN_SEEN; i++) {
+            for (int j = 0; j < CNN_PATCH; j++)
+                y[j] = half[j][i];
+            transform_gradients(whole, y);
+            for (int j = 0; j < CNN_SEEN; j++)
+                vf_store(to + (CNN_SEEN * i + j) * step + f, whole[j]);
+        }
+    }
+}
+
+void CNN_NAME(winograd_patches)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    const struct cnn_winograd_gradient *a = args;
+    const ptrdiff_t first = tile * CNN_PATCH_BLOCK;
+    const ptrdiff_t end = cnn_min(first + CNN_PATCH_BLOCK, a->count);
+    zero_floats(scratch, a->x_row);
+    for (ptrdiff_t i = first; i < end; i++) {
+        const struct patch patch = patch_at(&a->of, a->first + i);
+        transform_patch(a->x_patches + i * a->x_row, a->most * a->x_row, &a->of, patch, scratch);
+        transform_dy(a->dy_patches + i * a->dy_row, a->most * a->dy_row, a, patch);
+    }
+}
+
+void CNN_NAME(winograd_sums)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    (void)scratch;
+    const struct cnn_winograd_gradient *a = args;
+    const ptrdiff_t C = a->of.channels, F = a->of.group_filters, offs[1] = {0};
+    const ptrdiff_t place = tile / a->channel_blocks, block = tile % a->channel_blocks;
+    const ptrdiff_t c0 = C * block / a->channel_blocks, c1 = C * (block + 1) / a->channel_blocks;
+    const float *x = a->x_patches + place * a->most * a->x_row;
+    const struct columns columns =
+        direct_columns(a->dy_patches + place * a->most * a->dy_row, a->dy_row, F);
+    const float *rows[TILE_MOST_ROWS];
+    float *out[TILE_MOST_ROWS];
+    struct tile t = {.out = out, .rows = rows, .offs = offs, .taps = 1, .len = a->count,
+                     .ks = a->x_row, .accumulate = a->first > 0};
+    for (ptrdiff_t p = 0; p < columns.count; p++) {
+        const struct panel panel = panel_at(&columns, p);
+        t.b = panel.b;
+        t.ldb = panel.ldb;
+        t.last = panel.last;
+        t.column = panel.column;
+        for (ptrdiff_t c = c0, mr; c < c1; c += mr) {
+            mr = rows_of_tile(c1 - c, panel.rows);
+            for (ptrdiff_t r = 0; r < mr; r++) {
+                rows[r] = x + c + r;
+                out[r] = a->sums + (place * C + c + r) * F;
+            }
+            panel.tiles[mr - 1](&t);
+        }
+    }
+}
+
+void CNN_NAME(winograd_gradient)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    (void)scratch;
+    const struct cnn_winograd_gradient *a = args;
+    const ptrdiff_t C = a->of.channels, F = a->of.group_filters, size = C * F;
+    const ptrdiff_t c0 = C * tile / a->channel_blocks, c1 = C * (tile + 1) / a->channel_blocks;
+    for (ptrdiff_t i = c0 * F; i < c1 * F; i += CNN_W) {
+        const ptrdiff_t n = c1 * F - i;
+        vf half[CNN_SEEN][3], u[CNN_SEEN], w[3]; /* columns of G' u; rows of G' u G */
+        for (int j = 0; j < CNN_SEEN; j++) {
+            for (int k = 0; k < CNN_SEEN; k++)
+                u[k] = vf_load_upto(a->sums + (CNN_SEEN * k + j) * size + i, n);
+            transform_filter_sums(half[j], u);
+        }
+        for (int k = 0; k < 3; k++) {
+            for (int j = 0; j < CNN_SEEN; j++)
+                u[j] = half[j][k];
+            transform_filter_sums(w, u);
+            for (int j = 0; j < 3; j++) {
+                float *to = a->dw + (3 * k + j) * size + i;
+                vf_store_upto(to, a->accumulate ? vf_load_upto(to, n) + w[j] : w[j], n);
+            }
+        }
     }
 }

@@ -28,7 +28,7 @@ CASES = {
     "one pixel of many": Conv2d(operation="", n=90, size=(3, 4), c=128, f=40, kernel=(3, 3),
                                 padding=((1, 1), (1, 1))),
 }  # fmt: skip
-PASSES = ("conv2d_forward", "conv2d_backward_input")
+PASSES = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
 POINTS = (0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5))
 
 
@@ -51,9 +51,9 @@ def both(case: Conv2d, **changed: object):
 
 def true_values(case: Conv2d, arguments) -> np.ndarray:
     wide = [None if a is None else a.astype(np.float64) for a in arguments.inputs]
-    out = np.zeros(arguments.outputs[0].shape)
-    reference.KERNELS[case.operation](out, *wide, **arguments.params)
-    return out
+    outputs = [None if a is None else np.zeros(a.shape) for a in arguments.outputs]
+    reference.KERNELS[case.operation](*outputs, *wide, **arguments.params)
+    return outputs[0]
 
 
 def cook_toom() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -69,21 +69,41 @@ def cook_toom() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return a, g, b
 
 
-def absolute(case: Conv2d, image: np.ndarray, w: np.ndarray, padding) -> np.ndarray:
-    """Winograd's formula on absolute values: what its roundings are relative to."""
-    a, g, b = (np.abs(m) for m in cook_toom())
-    out_h, out_w = (image.shape[1 + i] + sum(padding[i]) - 2 for i in range(2))
-    down, across = -(-out_h // 4), -(-out_w // 4)
+def absolute_patches(image: np.ndarray, padding) -> np.ndarray:
+    """B' x B of every patch, on absolute values: (n, down, across, c, 6, 6)."""
+    b = np.abs(cook_toom()[2])
+    down, across = (-(-(image.shape[1 + i] + sum(padding[i]) - 2) // 4) for i in range(2))
     x = np.pad(np.abs(image).astype(float), ((0, 0), *padding, (0, 0)))
     x = np.pad(
         x, ((0, 0), (0, 4 * down + 2 - x.shape[1]), (0, 4 * across + 2 - x.shape[2]), (0, 0))
     )
-    seen = sliding_window_view(x, (6, 6), axis=(1, 2))[:, ::4, ::4]  # (n, down, across, c, 6, 6)
-    patches = np.einsum("ij,ndacjk,lk->ndacil", b, seen, b, optimize=True)
+    seen = sliding_window_view(x, (6, 6), axis=(1, 2))[:, ::4, ::4]
+    return np.einsum("ij,ndacjk,lk->ndacil", b, seen, b, optimize=True)
+
+
+def absolute(image: np.ndarray, w: np.ndarray, padding) -> np.ndarray:
+    """The outputs by Winograd's formula on absolute values: what its roundings are relative to."""
+    a, g, _ = (np.abs(m) for m in cook_toom())
+    out_h, out_w = (image.shape[1 + i] + sum(padding[i]) - 2 for i in range(2))
+    patches = absolute_patches(image, padding)
     filters = np.einsum("ij,jkcf,lk->ilcf", g, np.abs(w).astype(float), g, optimize=True)
     sums = np.einsum("ndacil,ilcf->ndafil", patches, filters, optimize=True)
     out = np.einsum("pi,ndafil,ql->ndpaqf", a, sums, a, optimize=True)
-    return out.reshape(len(x), 4 * down, 4 * across, -1)[:, :out_h, :out_w]
+    n, down, _, across, _, f = out.shape
+    return out.reshape(n, 4 * down, 4 * across, f)[:, :out_h, :out_w]
+
+
+def absolute_gradient(image: np.ndarray, dy: np.ndarray, padding) -> np.ndarray:
+    """The same for the gradient of the filters."""
+    a, g, _ = (np.abs(m) for m in cook_toom())
+    patches = absolute_patches(image, padding)
+    n, down, across = patches.shape[:3]
+    rest = [(0, 4 * down - dy.shape[1]), (0, 4 * across - dy.shape[2])]
+    y = np.pad(np.abs(dy).astype(float), ((0, 0), *rest, (0, 0)))
+    y = y.reshape(n, down, 4, across, 4, -1)
+    y = np.einsum("pi,ndpaqf,ql->ndafil", a, y, a, optimize=True)
+    sums = np.einsum("ndacil,ndafil->cfil", patches, y, optimize=True)
+    return np.einsum("ij,cfil,lk->jkcf", g, sums, g, optimize=True)
 
 
 @pytest.mark.parametrize("operation", PASSES)
@@ -93,17 +113,22 @@ def test_within_its_bound(name: str, operation: str):
     case = replace(CASES[name], operation=operation)
     arguments, winograd, direct = both(case)
     assert (winograd != direct).any(), "these sizes are computed directly"
-    image, w = arguments.inputs[:2]
-    padding = case.padding
-    if operation == "conv2d_backward_input":
-        w = w[::-1, ::-1].transpose(0, 1, 3, 2)
-        padding = tuple((2 - before, 2 - after) for before, after in case.padding)
-    # Six roundings of each one-dimensional transform of pixels and of sums, five of filters,
-    # with those of the constants; the sum over channels; the bias.
-    roundings = image.shape[3] + 2 * (6 + 6 + 5) + 2
-    bound = absolute(case, image, w, padding)
-    if operation == "conv2d_forward" and arguments.inputs[2] is not None:
-        bound = bound + np.abs(arguments.inputs[2])
+    # Six roundings of a one-dimensional transform of pixels, sums or gradients, five of filters,
+    # with those of the constants; the sum over channels or patches; the bias.
+    first, second = arguments.inputs[:2]
+    if operation == "conv2d_backward_weight":
+        bound = absolute_gradient(second, first, case.padding)
+        patches = case.n * (-(-case.out[0] // 4)) * (-(-case.out[1] // 4))
+        roundings = patches + 2 * (6 + 6 + 5)
+    else:
+        padding = case.padding
+        if operation == "conv2d_backward_input":
+            second = second[::-1, ::-1].transpose(0, 1, 3, 2)
+            padding = tuple((2 - before, 2 - after) for before, after in padding)
+        bound = absolute(first, second, padding)
+        roundings = first.shape[3] + 2 * (6 + 6 + 5) + 2
+        if operation == "conv2d_forward":
+            bound = bound + np.abs(arguments.inputs[2])
     error = np.abs(winograd - true_values(case, arguments))
     assert (error <= roundings * roundoff(np.dtype(np.float32)) * bound).all()
 
@@ -133,13 +158,28 @@ def test_activation_follows_the_sum(activation: str):
     assert (np.abs(winograd - expected) <= bound).all()
 
 
-def test_accumulates():
-    case = replace(CASES["odd sizes"], operation="conv2d_backward_input")
+@pytest.mark.parametrize("operation", PASSES[1:])
+def test_accumulates(operation: str):
+    case = replace(CASES["odd sizes"], operation=operation)
     arguments, once, _ = both(case)
     cnnlite.set_winograd(True)
-    dx = np.full_like(once, 3)
-    native.KERNELS[case.operation](dx, *arguments.inputs, **arguments.params, accumulate=True)
-    np.testing.assert_array_equal(dx, 3 + once)
+    outputs = [None if a is None else np.full_like(a, 3) for a in arguments.outputs]
+    native.KERNELS[operation](*outputs, *arguments.inputs, **arguments.params, accumulate=True)
+    np.testing.assert_array_equal(outputs[0], 3 + once)
+
+
+def test_many_patches_are_summed_in_turns():
+    """More than are transformed at a time; the gradient of the bias with them."""
+    case = Conv2d(operation="conv2d_backward_weight", n=40, size=(20, 20), c=40, f=24,
+                  kernel=(3, 3), padding=((1, 1), (1, 1)))  # fmt: skip
+    arguments = case.arguments(seeded(case), np.dtype(np.float32))
+    found = call(native.KERNELS[case.operation], copied(arguments))
+    expected = [np.zeros(a.shape) for a in arguments.outputs]
+    dy, x = (a.astype(np.float64) for a in arguments.inputs)
+    reference.KERNELS[case.operation](*expected, dy, x, **arguments.params)
+    bound = absolute_gradient(x, dy, case.padding) * roundoff(np.dtype(np.float32)) * 1034
+    assert (np.abs(found[0] - expected[0]) <= bound).all()
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-4, atol=1e-3)
 
 
 DIRECT = {

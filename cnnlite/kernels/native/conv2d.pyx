@@ -18,6 +18,8 @@ from cnnlite.kernels.native.product cimport (
 )
 from cnnlite.kernels.native cimport winograd
 
+from cnnlite.kernels.native.rows import bias_gradient
+
 cdef extern from "cnn.h":
     ctypedef struct conv2d_kernels "const struct cnn_table":
         cnn_kernel *correlate
@@ -98,7 +100,7 @@ cdef int correlate(cnn_correlate *args, cnn_pack *pack) except -1:
     cdef Workspace workspace
     if pixels == 0:
         return 0
-    if winograd.suits(args):
+    if args.out_pixel == args.group_filters and winograd.suits(args):
         return winograd.correlate(args, pack)
 
     tiles = ceil_div(pixels, 256)
@@ -269,6 +271,7 @@ def conv2d_backward_weight(
     cdef ptrdiff_t blocks
     cdef double flops
     cdef cnn_kernel *kernel = kernels().weight_gradient
+    cdef cnn_correlate of
     cdef Workspace workspace
     args.dw, args.db, args.dy, args.x = f32(dw), f32(db), f32(dy), f32(x)
     args.images, args.channels, args.filters = dim(x, 0), dim(x, 3), dim(dw, 3)
@@ -303,6 +306,13 @@ def conv2d_backward_weight(
             dw.fill(0)
             if db is not None:
                 db.fill(0)
+        return
+    of.image, of.images, of.channels, of.groups = args.x, args.images, args.channels, groups
+    of.group_filters, of.h, of.w = args.group_filters, args.h, args.w
+    if winograd.suits(&of):
+        winograd.weight_gradient(&of, args.dw, args.dy, accumulate)
+        if db is not None:
+            bias_gradient(db, dy.reshape(-1, args.filters), accumulate=accumulate)
         return
     flops = 2.0 * size * args.images * args.h.out * args.w.out
     if args.slices == 1:
