@@ -1,4 +1,8 @@
-"""``python -m bench``: time cnnlite against NumPy and PyTorch; see ``--help``."""
+"""``python -m bench``: time cnnlite against NumPy and PyTorch; see ``--help``.
+
+``python -m bench sweep`` looks at random shapes instead (:mod:`bench.sweep`), ``python -m bench
+ulps`` at the errors of elementary functions (:mod:`bench.ulps`).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import report
+from bench import report, sweep, ulps
 from bench.driver import Options, Team, measure
 from bench.results import summary
 from bench.suite import ROWS, Row
@@ -32,7 +36,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         prog="python -m bench",
         description="Time cnnlite against NumPy and PyTorch, in alternation, each contestant "
         "in a process of its own.",
-        epilog=report.EXPLANATION,
+        epilog=f"{report.EXPLANATION} `python -m bench sweep` looks for slow shapes instead, "
+        "`python -m bench ulps` for errors.",
     )
     add = parser.add_argument
     add("--threads", type=_threads, nargs="+", default=sorted({1, cpus}), metavar="N")
@@ -128,6 +133,11 @@ def run(rows: list[Row], threads: list[int], options: Options, found: dict[str, 
 
 
 def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["sweep"]:
+        return sweep.main(argv[1:])
+    if argv[:1] == ["ulps"]:
+        return ulps.main(argv[1:])
     arguments = _arguments(argv)
     if arguments.list:
         for row in arguments.rows:

@@ -1,8 +1,7 @@
 """Accuracy of the native elementary functions (csrc/vmath.h), through public kernels.
 
-Errors are counted in units in the last place of the exact result, which NumPy's
-float64 functions give to far more digits than are needed.  Arguments are bit
-patterns spread over all of float32: both signs, denormals, every exponent.
+Arguments are bit patterns spread over all of float32: both signs, denormals, every exponent;
+``python -m bench ulps`` takes all of them.
 """
 
 import math
@@ -10,6 +9,8 @@ import math
 import numpy as np
 import pytest
 
+from bench.__main__ import main
+from bench.ulps import FUNCTIONS, exact_sigmoid, ulp_errors, unary, worst
 from cnnlite.kernels import native
 from cnnlite.kernels.native import dispatch
 
@@ -35,13 +36,6 @@ def between(low, high, count=300_000):
     return np.random.default_rng(7).uniform(low, high, count).astype(np.float32)
 
 
-def ulp_errors(got, exact):
-    """Return |got - exact| in units in the last place of float32 at ``exact`` (float64)."""
-    _, exponent = np.frexp(exact)
-    unit = np.ldexp(1.0, np.maximum(exponent - 24, -149))
-    return np.abs(got.astype(np.float64) - exact) / unit
-
-
 def assert_within(ulps, got, exact, x):
     np.testing.assert_array_equal(np.isnan(got), np.isnan(exact))
     number = ~np.isnan(exact)
@@ -50,22 +44,9 @@ def assert_within(ulps, got, exact, x):
     assert errors[worst] <= ulps, f"{errors[worst]:.3f} ulp at x = {x[number][worst]!r}"
 
 
-def unary(x, function, parameters=()):
-    y = np.full_like(x, np.nan)
-    KERNELS["unary"](y, x, function=function, parameters=parameters)
-    return y
-
-
-def exact_sigmoid(x):
-    e = np.exp(-np.abs(x.astype(np.float64)))
-    return np.where(np.isnan(x), np.nan, np.where(x >= 0, 1, e) / (1 + e))
-
-
-def exact_tanh(x):
-    return np.tanh(x.astype(np.float64))
-
-
-@pytest.mark.parametrize("function, exact", [("sigmoid", exact_sigmoid), ("tanh", exact_tanh)])
+@pytest.mark.parametrize(
+    ("function", "exact"), [("sigmoid", exact_sigmoid), ("tanh", FUNCTIONS["tanh"][1])]
+)
 def test_activation_within_two_ulp(function, exact):
     x = np.concatenate([all_exponents(), between(-20, 20), between(-1, 1), SPECIALS])
     with np.errstate(all="ignore"):
@@ -180,3 +161,16 @@ def test_body_and_tail_give_equal_bits(function):
         for start in range(len(x) - size):
             part = unary(x[start : start + size].copy(), function).view(np.uint32)
             np.testing.assert_array_equal(part, whole[start : start + size])
+
+
+def test_the_command_looks_at_all_floats(capsys):
+    """Here at every 65537th; it tells the largest error, and where."""
+    assert main(["ulps", "exponential", "tanh", "--step", "65537"]) == 0
+    lines = [line.split("\r")[-1].split() for line in capsys.readouterr().out.split("\n")[1:-1]]
+    assert [line[0] for line in lines] == ["exponential", "tanh"]
+    for name, ulps, *_, where in lines:
+        assert 0.4 < float(ulps) < 2
+        assert worst(name, np.float32([float(where)]))[0] == pytest.approx(float(ulps), abs=1e-3)
+    with pytest.raises(SystemExit):
+        main(["ulps", "cosine"])
+    assert "no such function: 'cosine'. Choose from exponential" in capsys.readouterr().err
