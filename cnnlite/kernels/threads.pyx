@@ -33,10 +33,11 @@ cdef int cpu_limit = 1
 cdef int last_team = 1
 cdef bint even = False
 
-# Waking a second thread costs about 2 us with warm OpenMP workers and some tens
-# where they sleep, so work below this stays on one thread.  Measured on two Zen 4
-# cores: a region shared at 20 us gains, one at 10 us sometimes loses.
-cdef double SMALLEST_SHARED_NS = 15e3
+# Work below this, by the kernels' own estimates (about twice what it takes), stays on one thread.
+# Meeting a worker that is awake costs about half a microsecond.  Measured on two Zen 4 cores: a
+# product of 64 x 64 x 64 takes 8.0 us on one and 6.2 us on two, and sharing still smaller work
+# changes no training step.
+cdef double SMALLEST_SHARED_NS = 8e3
 
 if cnn_watch_forks() != 0:
     raise OSError("cnnlite: pthread_atfork failed")
