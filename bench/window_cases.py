@@ -54,6 +54,13 @@ def _conv_edges() -> list[Case]:
         (1, 7, 8, 9, 15, 16, 17, 31, 32, 33), (1, 2, 8, 15, 16, 17, 4, 3, 5, 1), strict=True
     ):
         cases += conv(n=1, size=(3, 4), c=c, f=f, kernel=(3, 3), padding=same((3, 4), (3, 3)))
+    many = {"n": 2, "size": (5, 7), "kernel": (3, 2)}  # channels, to a few filters
+    for c, f in ((16, 1), (33, 2), (17, 3), (20, 4), (16, 5)):
+        cases += conv(CONV_PASSES[:1], **many, c=c, f=f, padding=odd)
+    for padding in (((0, 0), (0, 0)), ((3, 2), (0, 4)), ((0, 3), (2, 0))):
+        cases += conv(CONV_PASSES[:1], **many, c=18, f=2, padding=padding)
+    for activation in ("relu", "sigmoid", "tanh"):
+        cases += conv(CONV_PASSES[:1], **many, c=18, f=2, padding=odd, activation=activation)
     for f, width in product((63, 64, 65), (1, 5, 6, 7)):
         cases += conv(n=1, size=(2, width), c=2, f=f, kernel=(1, 3), padding=((0, 0), (1, 1)))
     for width in (11, 12, 13, 25):
@@ -94,6 +101,7 @@ WINDOW_SHARED = [
     *conv(n=9, size=(28, 28), c=1, f=6, kernel=(5, 5), padding=same((28, 28), (5, 5))),
     *conv(n=5, size=(20, 20), c=64, f=64, kernel=(3, 3), groups=64),
     *conv(n=4, size=(14, 14), c=64, f=48, kernel=(1, 1)),
+    *conv(CONV_PASSES[:1], n=5, size=(20, 21), c=40, f=3, kernel=(3, 3)),
     *pool(n=7, size=(33, 31), c=48, pool_size=(2, 2), strides=(2, 2)),
     *pool(n=7, size=(33, 31), c=48, pool_size=(3, 3), strides=(2, 2), padding=((1, 1), (0, 1))),
 ]

@@ -7,6 +7,8 @@ depend on the number of threads.
 
 cimport numpy as cnp
 
+import numpy as np
+
 from cnnlite.kernels.native.dispatch cimport (
     CNN_LINEAR, Workspace, borrow, cnn_kernel, dim, f32, function_code, release, run, table,
 )
@@ -18,6 +20,7 @@ from cnnlite.kernels.native.product cimport (
 )
 from cnnlite.kernels.native cimport winograd
 
+from cnnlite.kernels.native.elementwise import unary
 from cnnlite.kernels.native.rows import bias_gradient
 
 cdef extern from "cnn.h":
@@ -75,6 +78,12 @@ def conv2d_forward(
     cdef cnn_correlate args
     cdef cnn_pack pack
     cdef ptrdiff_t kh = dim(w, 0), kw = dim(w, 1)
+    if (
+        dim(w, 3) <= FEW_FILTERS and dim(w, 2) >= MANY_CHANNELS and kh * kw > 1 and groups == 1
+        and strides == (1, 1) and dilation == (1, 1) and x.size and y.size
+    ):
+        send(y, x, w, bias, padding, activation)
+        return
     args.out, args.image, args.bias = f32(y), f32(x), f32(bias)
     args.images, args.channels, args.groups = dim(x, 0), dim(x, 3), groups
     args.group_channels, args.group_filters = dim(w, 2), dim(w, 3) // args.groups
@@ -228,6 +237,27 @@ cdef int scatter(
             flops / FLOPS_PER_NS, cnn_scatter_scratch(&args, table.vector_floats))
     finally:
         release(workspace)
+    return 0
+
+
+# To a few filters from many channels a sum would fill a lane or two of a vector; what a pixel
+# sends to all of its taps fills more: 3 x 3 from 256 channels to 1 is 2.8 times as fast, from 32 to
+# 3 twice, 5 x 5 from 384 to 1 seven times.
+cdef enum:
+    FEW_FILTERS = 4
+    MANY_CHANNELS = 16
+
+
+cdef int send(
+    cnp.ndarray y, cnp.ndarray x, cnp.ndarray w, cnp.ndarray bias, padding, activation
+) except -1:
+    """The forward pass as the gradient of an input, y, whose outputs are x: the taps in reverse."""
+    reverse = [(dim(w, i) - 1 - before, 0) for i, (before, _) in enumerate(padding)]
+    turned = np.ascontiguousarray(w[::-1, ::-1].transpose(0, 1, 3, 2))
+    y[...] = 0 if bias is None else bias
+    scatter(y, x, turned, (1, 1), reverse, 1, True)
+    if activation is not None:
+        unary(y, y, function=activation)
     return 0
 
 
