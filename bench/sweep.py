@@ -23,6 +23,7 @@ from bench.products import Matmul
 from bench.windows import Conv2d
 from cnnlite.config import checked_thread_count, cpu_limits
 from cnnlite.kernels import native, threads
+from cnnlite.kernels.native import dispatch
 from cnnlite.optional import require
 
 SIDES = (4, 5, 7, 8, 11, 14, 16, 23, 28, 32, 45, 56, 64, 97, 112)
@@ -115,7 +116,7 @@ def measure(case: Case) -> float:
 
 def peak() -> float:
     """Return the FMA peak of the threads and the SIMD level in use, in FLOP/s."""
-    job = machine.prepare({"kind": "fma", "level": None}, {})
+    job = machine.prepare({"kind": "fma", "level": dispatch.level()}, {})
     return 1 / min(sample(job, 1) for _ in range(9))
 
 

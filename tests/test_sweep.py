@@ -11,6 +11,7 @@ from bench import __main__ as bench
 from bench import sweep
 from bench.products import Matmul
 from bench.windows import Conv2d
+from cnnlite.kernels.native import dispatch
 
 
 def test_shapes_are_the_seeds_and_within_limits():
@@ -26,6 +27,13 @@ def test_describes_a_shape():
     case = Conv2d(operation="conv2d_backward_weight", n=1, size=(5, 5), c=3, f=7, kernel=(3, 3),
                   strides=(2, 2))  # fmt: skip
     assert sweep.describe(case) == "conv 3x3 stride 2 N1 5x5 3->7 backward weight"
+
+
+@pytest.mark.parametrize("level", dispatch.levels())
+def test_probing_the_peak_leaves_the_level(level: str):
+    dispatch.set_level(level)
+    assert sweep.peak() > 0
+    assert dispatch.level() == level
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
