@@ -98,3 +98,16 @@ def test_pooling_of_any_geometry(variant: Variant, fields: dict):
         case = Pool2d(operation=operation, **fields)
         kernel = variant.kernels()[operation]
         check(case, kernel, reference.KERNELS[operation], np.dtype(variant.dtype))
+
+
+@pytest.mark.parametrize("filters", [2, 20])
+@held("conv2d_forward")
+def test_lists_of_strides_give_the_bits_that_tuples_give(variant: Variant, filters: int):
+    """A geometry is chosen for by its numbers, not by what holds them."""
+    case = Conv2d(operation="conv2d_forward", n=2, size=(6, 7), c=40, f=filters, kernel=(3, 3))
+    variant.use()
+    kernel = variant.kernels()[case.operation]
+    arguments = case.arguments(seeded(case), np.dtype(variant.dtype))
+    (expected,) = call(kernel, copied(arguments))
+    arguments.params.update(strides=[1, 1], dilation=[1, 1], padding=[[0, 0], [0, 0]])
+    np.testing.assert_array_equal(call(kernel, arguments)[0], expected)

@@ -74,13 +74,14 @@ def conv2d_forward(
     activation=None,
 ):
     """As the reference: each output pixel is a row of a matrix product, read in place
-    through the offsets of the taps (no im2col; padding is copied in block by block)."""
+    through the offsets of the taps (no im2col; padding is copied in block by block).  A y of
+    few channels from many is instead added up from what each pixel of x sends."""
     cdef cnn_correlate args
     cdef cnn_pack pack
     cdef ptrdiff_t kh = dim(w, 0), kw = dim(w, 1)
     if (
         dim(w, 3) <= FEW_FILTERS and dim(w, 2) >= MANY_CHANNELS and kh * kw > 1 and groups == 1
-        and strides == (1, 1) and dilation == (1, 1) and x.size and y.size
+        and strides[0] == strides[1] == dilation[0] == dilation[1] == 1 and x.size and y.size
     ):
         send(y, x, w, bias, padding, activation)
         return
