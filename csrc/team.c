@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-enum { MOST_THREADS = 1024, CACHE_LINE = 64 };
+enum { MOST_THREADS = 4096, CACHE_LINE = 64 }; /* as many as set_num_threads allows */
 
 /* A waiting thread looks so often for news before it sleeps, or lets others run: about 100 us.
  * Between two operations of a model lie a few microseconds, between two steps some tens; waking
@@ -151,10 +151,12 @@ static void post(const struct cnn_job *a, int threads)
 /* Wait while *count is less than `low` or more than `high`. */
 static void wait_for(atomic_int *count, int low, int high)
 {
-    for (int i = 0; atomic_load(count) < low || atomic_load(count) > high; i++)
-        if (i < atomic_load_explicit(&patience, memory_order_relaxed))
+    int left = atomic_load_explicit(&patience, memory_order_relaxed);
+    while (atomic_load(count) < low || atomic_load(count) > high)
+        if (left > 0) {
+            left--;
             pause_a_little();
-        else
+        } else
             sched_yield();
 }
 

@@ -2,8 +2,8 @@
  *
  * Each thread has a share of the tiles, next to each other in memory and the same from call
  * to call, so that it finds its data in its own caches.  Who has finished its share takes
- * tiles from the others': a worker that the system woke late, or gave to another process,
- * delays nobody, and the calling thread alone would do all of the work.
+ * tiles from the others': a worker that comes late delays nobody, and the calling thread alone
+ * would do all of the work.  Waited for is only who is put aside in the middle of a tile.
  */
 #ifndef CNN_TEAM_H
 #define CNN_TEAM_H
