@@ -141,7 +141,7 @@ CNN_INLINE vf state_before(const struct cnn_recurrent_forward *a, const struct s
 void CNN_NAME(end_of_step)(const struct cnn_recurrent_forward *a, const struct step *step,
                            ptrdiff_t n, ptrdiff_t unit, vf h);
 
-/* On the way back, for sequences n..n+mr-1 and the block's units: d_state, and with it out, is
+/* On the way back, for sequences n..n+mr-1 and the block's units: d_state becomes
  * the gradient of the state after the step, before its outputs add theirs.  What comes of the
  * later step's product is of dz, parts 0..parts-1. */
 void CNN_NAME(gradient_of_state)(const struct cnn_recurrent_backward *a, const struct step *step,

@@ -174,13 +174,13 @@ cdef int weight_gradient(
 ) except -1:
     cdef cnn_winograd_gradient args
     cdef ptrdiff_t patches = <ptrdiff_t>patches_of(of), channels = of.channels
-    cdef ptrdiff_t filters = of.group_filters, chunk, chunks
+    cdef ptrdiff_t filters = of.group_filters, most, chunk, chunks
     cdef double share
     cdef Workspace workspace
     args.of, args.dw, args.dy, args.accumulate = of[0], dw, dy, accumulate
     args.x_row, args.dy_row = cnn_patch_floats(channels), cnn_patch_floats(filters)
-    chunks = clamp(LEAST_SUMMED, CHUNK_BYTES // (4 * CNN_PLACES * (args.x_row + args.dy_row)), MOST_SUMMED)
-    chunks = ceil_div(patches, chunks)
+    most = CHUNK_BYTES // (4 * CNN_PLACES * (args.x_row + args.dy_row))
+    chunks = ceil_div(patches, clamp(LEAST_SUMMED, most, MOST_SUMMED))
     args.most, args.first = ceil_div(patches, chunks), 0
     args.channel_blocks = ceil_div(channels, 64)
     workspace = borrow(
