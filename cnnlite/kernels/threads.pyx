@@ -34,10 +34,11 @@ cdef int last_team = 1
 cdef bint even = False
 
 # Work below this, by the kernels' own estimates (about twice what it takes), stays on one thread.
-# Meeting a worker that is awake costs about half a microsecond.  Measured on two Zen 4 cores: a
-# product of 64 x 64 x 64 takes 8.0 us on one and 6.2 us on two, and sharing still smaller work
-# changes no training step.
-cdef double SMALLEST_SHARED_NS = 8e3
+# Meeting a worker that is awake costs about half a microsecond, but one that the system puts
+# aside in the middle of a tile may cost far more.  Measured on two Zen 4 cores: a product of 64 x
+# 64 x 64 takes 8.0 us on one and 6.2 us on two; the layers of LeNet-5 on one image, somewhat
+# smaller, gained nothing, and lost where other programs ran.
+cdef double SMALLEST_SHARED_NS = 10e3
 
 if cnn_watch_forks() != 0:
     raise OSError("cnnlite: pthread_atfork failed")

@@ -130,6 +130,25 @@ print(y.tolist())
     assert output_of(HEED_CTRL_C + script) == "True\n[[2.0, 2.0], [2.0, 2.0]]"
 
 
+def test_ctrl_c_ends_a_sequence_of_many_small_steps():
+    """Ten million steps of one unit: over a second, of which hardly any is arithmetic."""
+    script = """
+import os, signal, threading
+import numpy as np
+from cnnlite.kernels import native
+steps = 10**7
+z, weights = np.zeros((1, steps, 1), np.float32), np.ones((1, 1), np.float32)
+y, h = np.full_like(z, np.nan), np.empty((1, 1), np.float32)
+threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
+try:
+    native.KERNELS["simple_rnn_forward"](None, None, y, h, z, None, weights, None, None)
+    print("not interrupted")
+except KeyboardInterrupt:
+    print(np.isnan(y).any())
+"""
+    assert output_of(HEED_CTRL_C + script) == "True"
+
+
 def test_the_state_of_the_processor_is_left_alone():
     """MXCSR's rounding, masks and flush-to-zero bits; denormals in our kernels and in NumPy's."""
     script = """

@@ -66,6 +66,8 @@ def set_level(name, where="set_level"):
     table = cnn_level(levels().index(name))
 
 
+# Phases of less work stay on one thread: the team meets after each.
+cdef double SMALLEST_SHARED_PHASE_NS = 3e3
 # A signal (Ctrl-C) waits for at most about this long; longer work is cut in batches.
 cdef double LONGEST_BATCH_NS = 5e7
 
@@ -81,7 +83,8 @@ cdef int run_phases(
     cnn_kernel *kernel, const void *args, ptrdiff_t tiles, ptrdiff_t phases, ptrdiff_t *phase,
     double nanoseconds, size_t scratch_bytes=0, bint interruptible=True,
 ) except -1:
-    cdef int team = threads.team(nanoseconds) if tiles > 1 else 1
+    cdef bint shared = phases == 1 or nanoseconds > phases * SMALLEST_SHARED_PHASE_NS
+    cdef int team = threads.team(nanoseconds) if shared and tiles > 1 else 1
     cdef size_t stride = (scratch_bytes + 63) & ~<size_t>63
     cdef Workspace workspace = borrow(stride * team) if stride else None
     cdef ptrdiff_t units = tiles * phases, batches = 1, batch, unit, last

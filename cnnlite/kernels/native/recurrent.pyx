@@ -91,13 +91,13 @@ cdef inline recurrent_kernels *kernels() noexcept:
 
 # Nanoseconds on one core to make a gate's activation, or its gradient, from its sum.
 cdef double GATE_NS = 0.8
+# And what a tile costs beside its work: all of it, for a unit or two of one sequence.
+cdef double TILE_NS = 100
 # Sequences of a tile, at least: fewer would leave the product's tiles half empty.
 # At most: their states and a block's weights fit the L2 cache.
 cdef enum:
     LEAST_ROWS = 12
     MOST_ROWS = 96
-# A phase of less work stays on one thread: meeting for one costs half a microsecond.
-cdef double SMALLEST_SHARED_PHASE_NS = 3e3
 
 
 cdef int code_of(name) except -1:
@@ -137,19 +137,15 @@ cdef int run_steps(
 ) except -1:
     """Run a kernel phase after phase, each over all tiles, and once more after all steps."""
     cdef ptrdiff_t phases = of.T if of.gates != 3 or of.reset_after else 2 * of.T
-    cdef double phase_ns = (
-        of.gates * of.U * <double>of.N * (2.0 * of.U / FLOPS_PER_NS + GATE_NS) * of.T
-        / max(1, phases)
-    )
+    cdef double ns = of.gates * of.U * <double>of.N * (2.0 * of.U / FLOPS_PER_NS + GATE_NS) * of.T
+    cdef ptrdiff_t tiles
     if after_all:
         phases += 1
     of.row_blocks = clamp(
         ceil_div(of.N, MOST_ROWS), ceil_div(TILES, unit_blocks), of.N // LEAST_ROWS
     )
-    return run_phases(
-        kernel, args, unit_blocks * of.row_blocks, phases, &of.phase,
-        phase_ns * phases if phase_ns > SMALLEST_SHARED_PHASE_NS else 0,
-    )
+    tiles = unit_blocks * of.row_blocks
+    return run_phases(kernel, args, tiles, phases, &of.phase, ns + TILE_NS * tiles * phases)
 
 
 cdef ptrdiff_t block_units(const cnn_recurrent *of) noexcept:
