@@ -102,6 +102,7 @@ class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
         self._trainable = True
         self._graph: Graph | None = None
         self._traced = True  # the graph comes of tracing `call`
+        self._traced_with: frozenset[Any] = frozenset()  # on these layers
         self._structures = Structure(None), Structure(None)
         _models.add(self)
 
@@ -368,12 +369,19 @@ class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
                 f"{self.name}: {type(self).__name__}.call runs once, on symbolic tensors. {error}"
             ) from None
         self._set_graph(inputs, outputs)
+        self._traced_with = frozenset(self.layers)
 
     def _build_for(self, x: Any) -> None:
         """Build on first use, for data or symbolic tensors; a functional model always is."""
-        if self.built:
-            return
-        self._trace(tracing.inputs_like(x))
+        if not self.built:
+            self._trace(tracing.inputs_like(x))
+        elif self._traced and self._traced_with != (found := frozenset(self.layers)):
+            changed = sorted(layer.name for layer in self._traced_with ^ found)
+            raise ValueError(
+                f"{self.name}: a layer was added, removed or replaced after the model was built. "
+                f"Got {', '.join(changed)}. Set it before the first call, or make a new "
+                f"{type(self).__name__}."
+            )
 
     # -- files
 

@@ -306,3 +306,39 @@ def test_predict_of_nothing_and_of_partial_batches():
     assert model.predict_on_batch(X[:0]).shape == (0, 2)
     parts = model.predict(X, batch_size=2, verbose=0)
     np.testing.assert_allclose(parts, predict(model), rtol=1e-6, atol=1e-7)
+
+
+class TwoSteps(Model):
+    def __init__(self):
+        super().__init__()
+        self.first, self.blocks = layers.Dense(3), [layers.Dense(2)]
+
+    def call(self, x):
+        return self.blocks[0](self.first(x))
+
+
+@pytest.mark.parametrize("how", ["replaced", "added", "removed"])
+def test_layers_of_a_subclass_stay_once_it_is_built(how: str):
+    """Its call is not traced again, so another layer would not be used, without a word."""
+    model, x = TwoSteps(), np.ones((4, 5), "float32")
+    model.compile("sgd", "mse")
+    model.fit(x, np.ones((4, 2)), verbose=0)
+    before = model.predict(x, verbose=0)
+    kept = model.first
+    if how == "replaced":
+        model.first = layers.Dense(3, name="other")
+    elif how == "added":
+        model.blocks.append(layers.Dense(2, name="other"))
+    else:
+        del model.first
+    changed = "dense" if how == "removed" else "other"
+    message = f"a layer was added, removed or replaced .* Got .*{changed}"
+    for use in (
+        lambda: model.predict(x, verbose=0),
+        lambda: model.fit(x, np.ones((4, 2)), verbose=0),
+        lambda: model(x),
+    ):
+        with pytest.raises(ValueError, match=message):
+            use()
+    model.first, model.blocks = kept, model.blocks[:1]
+    np.testing.assert_array_equal(model.predict(x, verbose=0), before)
