@@ -18,6 +18,18 @@ def models_and_layers_in(holder: Any) -> list[Any]:
     return list(dict.fromkeys(_found(vars(holder).values(), nested=False)))
 
 
+def refuse_changed(holder: Any, known: frozenset[Any], found: Iterable[Any], where: str) -> None:
+    """Raise if the layers ``found`` are others than those ``known`` when ``call`` was traced."""
+    found = frozenset(found)
+    if known != found:
+        changed = ", ".join(sorted(layer.name for layer in known ^ found))
+        raise ValueError(
+            f"{holder.name}: a layer {where}was added, removed or replaced after {holder.name} was "
+            f"built. Got {changed}. Set it before the first call, or make a new "
+            f"{type(holder).__name__}."
+        )
+
+
 def layers_in(holder: Any) -> list[Any]:
     """Return the layers among an object's attributes; of a model there, its layers."""
     return list(dict.fromkeys(_found(vars(holder).values(), nested=True)))

@@ -14,15 +14,21 @@ import numpy as np
 from cnnlite.arguments import CheckedArguments, flag
 from cnnlite.layers.context import accepts
 from cnnlite.layers.graph import Graph
-from cnnlite.layers.input_layer import InputLayer
 from cnnlite.layers.naming import snake_case, unique_name
 from cnnlite.layers.no_values import SymbolicError
-from cnnlite.layers.sublayers import models_and_layers_in
+from cnnlite.layers.sublayers import models_and_layers_in, refuse_changed
 from cnnlite.layers.symbolic import ModelCall, SymbolicTensor
 from cnnlite.layers.weights import WeightNames, assign_all
 from cnnlite.models import architecture, saving, tracing, units
 from cnnlite.models import summary as summaries
-from cnnlite.models.structure import Structure, alone, by_key, by_name, flatten
+from cnnlite.models.structure import (
+    Structure,
+    alone,
+    by_key,
+    by_name,
+    flatten,
+    symbolic_tensors,
+)
 from cnnlite.models.training import Trainer
 from cnnlite.ops import Parameter
 from cnnlite.serialization import custom_object_scope
@@ -118,7 +124,7 @@ class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
         inputs, outputs = by_key(inputs), by_key(outputs)
         self._structures = Structure(inputs), Structure(outputs)
-        graph = Graph(_tensors(inputs, "inputs"), _tensors(outputs, "outputs"))
+        graph = Graph(symbolic_tensors(inputs, "inputs"), symbolic_tensors(outputs, "outputs"))
         for tensor in graph.inputs:
             if tensor.node is not None:
                 raise ValueError("Model: inputs must come from Input(), not from a layer.")
@@ -375,13 +381,8 @@ class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
         """Build on first use, for data or symbolic tensors; a functional model always is."""
         if not self.built:
             self._trace(tracing.inputs_like(x))
-        elif self._traced and self._traced_with != (found := frozenset(self.layers)):
-            changed = sorted(layer.name for layer in self._traced_with ^ found)
-            raise ValueError(
-                f"{self.name}: a layer was added, removed or replaced after the model was built. "
-                f"Got {', '.join(changed)}. Set it before the first call, or make a new "
-                f"{type(self).__name__}."
-            )
+        elif self._traced:
+            refuse_changed(self, self._traced_with, self.layers, "")
 
     # -- files
 
@@ -436,30 +437,3 @@ class Model(WeightNames, CheckedArguments, Trainer, NeedsInit):
     def __reduce__(self) -> Any:
         # copy, pickle and joblib go through the bytes of a model file.
         return saving.from_bytes, (saving.to_bytes(self), "model", saving.own_classes(self))
-
-
-def _tensors(value: Any, where: str) -> list[SymbolicTensor]:
-    tensors = flatten(value)
-    for t in tensors:
-        if not isinstance(t, SymbolicTensor):
-            if isinstance(t, InputLayer):
-                raise TypeError(
-                    f"Model: {where} must be symbolic tensors. Got {t!r}. Pass its output."
-                )
-            if isinstance(t, list | tuple):
-                raise TypeError(
-                    f"Model: {where} must be one list of symbolic tensors, no lists in it. "
-                    f"Got {t!r}. Unpack it: [y, *states]."
-                )
-            if t is None and where == "outputs":
-                raise TypeError(
-                    "Model: outputs must be symbolic tensors. Got None. "
-                    "Does a call end without return? Return what the last layer gives."
-                )
-            raise TypeError(
-                f"Model: {where} must be symbolic tensors. Got {t!r}. "
-                "Begin with cnnlite.Input(shape) and call layers on it."
-            )
-    if not tensors:
-        raise ValueError(f"Model: no {where}.")
-    return tensors

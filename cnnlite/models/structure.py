@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cnnlite.layers.input_layer import InputLayer
+from cnnlite.layers.symbolic import SymbolicTensor
+
 
 class Structure:
     """The form in which a model takes its inputs or gives its outputs.
@@ -75,3 +78,31 @@ def by_name(value: Any, names: Sequence[str | None], where: str) -> list[Any]:
             f"{', '.join(repr(n) for n in names)}. Got {len(entries)}."
         )
     return entries
+
+
+def symbolic_tensors(value: Any, where: str) -> list[SymbolicTensor]:
+    """Return a model's inputs or outputs as a list, or raise what is wrong with them."""
+    tensors = flatten(value)
+    for t in tensors:
+        if not isinstance(t, SymbolicTensor):
+            if isinstance(t, InputLayer):
+                raise TypeError(
+                    f"Model: {where} must be symbolic tensors. Got {t!r}. Pass its output."
+                )
+            if isinstance(t, list | tuple):
+                raise TypeError(
+                    f"Model: {where} must be one list of symbolic tensors, no lists in it. "
+                    f"Got {t!r}. Unpack it: [y, *states]."
+                )
+            if t is None and where == "outputs":
+                raise TypeError(
+                    "Model: outputs must be symbolic tensors. Got None. "
+                    "Does a call end without return? Return what the last layer gives."
+                )
+            raise TypeError(
+                f"Model: {where} must be symbolic tensors. Got {t!r}. "
+                "Begin with cnnlite.Input(shape) and call layers on it."
+            )
+    if not tensors:
+        raise ValueError(f"Model: no {where}.")
+    return tensors
