@@ -71,16 +71,13 @@ static void add_products(const struct cnn_weight_gradient *a, const struct sum *
                      .accumulate = accumulate};
     for (ptrdiff_t p = 0; p < columns.count; p++) {
         const struct panel panel = panel_at(&columns, p);
-        t.b = panel.b;
-        t.ldb = panel.ldb;
+        use_panel(&t, &panel);
         if (sum->count >= ROWS_PER_COPY && panel.width < panel.ldb) {
             t.b = sum->dy;
             t.ldb = panel.width;
             for (ptrdiff_t i = 0; i < sum->lines * a->w.out; i++)
                 copy_floats(sum->dy + i * t.ldb, panel.b + i * panel.ldb, panel.width);
         }
-        t.last = panel.last;
-        t.column = panel.column;
         for (ptrdiff_t r = 0, mr; r < sum->count; r += mr) {
             mr = rows_of_tile(sum->count - r, panel.rows);
             t.rows = sum->rows + r;

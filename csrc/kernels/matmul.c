@@ -53,10 +53,9 @@ void CNN_NAME(matmul)(const void *args, ptrdiff_t tile, void *scratch)
                      .relu = a->function == CNN_RELU};
     for (ptrdiff_t p = 0; p < columns.count; p++) {
         const struct panel panel = panel_at(&columns, p);
-        t.b = panel.b + k0 * panel.ldb;
-        t.ldb = panel.ldb;
-        t.last = panel.last;
-        t.column = n0 + panel.column;
+        use_panel(&t, &panel);
+        t.b += k0 * panel.ldb;
+        t.column += n0;
         t.bias = a->bias ? a->bias + t.column : NULL;
         for (ptrdiff_t m = m0, mr; m < m1; m += mr) {
             mr = rows_of_tile(m1 - m, panel.rows);

@@ -72,6 +72,15 @@ CNN_INLINE struct panel panel_at(const struct columns *c, ptrdiff_t p)
     return panel;
 }
 
+/* Let a tile compute a panel's columns, from the panel's first row of B on. */
+CNN_INLINE void use_panel(struct tile *t, const struct panel *panel)
+{
+    t->b = panel->b;
+    t->ldb = panel->ldb;
+    t->last = panel->last;
+    t->column = panel->column;
+}
+
 /* How many of the `left` rows the next tile takes: the last two tiles share evenly,
  * since a tile of one or two rows would wait for its own sums. */
 CNN_INLINE ptrdiff_t rows_of_tile(ptrdiff_t left, ptrdiff_t most)

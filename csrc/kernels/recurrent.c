@@ -93,10 +93,7 @@ void CNN_NAME(block_sums)(float (*out)[BLOCK_COLUMNS], const struct cnn_recurren
     struct tile t = {.out = outs, .rows = rows, .offs = offs, .taps = 1, .len = a->U, .ks = 1};
     for (ptrdiff_t p = 0; p < all.count; p++) {
         const struct panel panel = panel_at(&all, p);
-        t.b = panel.b;
-        t.ldb = panel.ldb;
-        t.last = panel.last;
-        t.column = panel.column;
+        use_panel(&t, &panel);
         t.bias = bias ? bias + panel.column : NULL;
         panel.tiles[mr - 1](&t);
     }
@@ -164,10 +161,7 @@ static void transposed_product(float (*out)[CNN_BLOCK_UNITS], const struct cnn_r
     struct tile tile = {.out = outs, .rows = rows, .offs = offs, .taps = 1, .len = k, .ks = 1};
     for (ptrdiff_t p = 0; p < columns.count; p++) {
         const struct panel panel = panel_at(&columns, p);
-        tile.b = panel.b;
-        tile.ldb = panel.ldb;
-        tile.last = panel.last;
-        tile.column = panel.column;
+        use_panel(&tile, &panel);
         for (ptrdiff_t i = 0, rest; i < mr; i += rest) {
             rest = rows_of_tile(mr - i, panel.rows);
             for (ptrdiff_t r = 0; r < rest; r++) {

@@ -9,20 +9,20 @@
 #define Q 0x1.6a09e6p0f
 
 /* G applied to three taps. */
-CNN_INLINE void transform_taps(vf to[CNN_SEEN], vf g0, vf g1, vf g2)
+CNN_INLINE void transform_taps(vf *to, const vf *g)
 {
-    const vf p = vf_fma(g2, vf_set1(0.5f), g0) * (-1.0f / 1.5f), dp = g1 * (-P / 1.5f);
-    const vf q = vf_fma(g2, vf_set1(2.0f), g0) * (1.0f / 6.0f), dq = g1 * (Q / 6.0f);
-    to[0] = g0;
+    const vf p = vf_fma(g[2], vf_set1(0.5f), g[0]) * (-1.0f / 1.5f), dp = g[1] * (-P / 1.5f);
+    const vf q = vf_fma(g[2], vf_set1(2.0f), g[0]) * (1.0f / 6.0f), dq = g[1] * (Q / 6.0f);
+    to[0] = g[0];
     to[1] = p + dp;
     to[2] = p - dp;
     to[3] = q + dq;
     to[4] = q - dq;
-    to[5] = g2;
+    to[5] = g[2];
 }
 
 /* B' applied to six pixels. */
-CNN_INLINE void transform_pixels(vf to[CNN_SEEN], const vf d[CNN_SEEN])
+CNN_INLINE void transform_pixels(vf *to, const vf *d)
 {
     const vf two = vf_set1(2.0f), half = vf_set1(0.5f), both = vf_set1(2.5f);
     const vf p = vf_fma(-two, d[2], d[4]), dp = vf_fma(-two, d[1], d[3]);
@@ -47,7 +47,7 @@ CNN_INLINE void transform_sums(vf to[CNN_PATCH], const vf m[CNN_SEEN])
 }
 
 /* A applied to four gradients. */
-CNN_INLINE void transform_gradients(vf to[CNN_SEEN], const vf y[CNN_PATCH])
+CNN_INLINE void transform_gradients(vf *to, const vf *y)
 {
     const vf half = vf_set1(0.5f), two = vf_set1(2.0f);
     const vf p = vf_fma(half, y[2], y[0]), dp = vf_fma(half, y[3], y[1]);
@@ -70,6 +70,21 @@ CNN_INLINE void transform_filter_sums(vf to[3], const vf u[CNN_SEEN])
     to[2] = vf_fma(vf_set1(2.0f), q, vf_fma(vf_set1(0.5f), p, u[5]));
 }
 
+/* The second half of a transform: its `count` columns, transformed row by row, each place to
+ * to[place * step].  The transform is a constant wherever this is inlined. */
+CNN_INLINE void store_places(float *to, ptrdiff_t step, vf (*columns)[CNN_SEEN], int count,
+                             void (*transform)(vf *to, const vf *from))
+{
+    vf row[CNN_SEEN], whole[CNN_SEEN];
+    for (int i = 0; i < CNN_SEEN; i++) {
+        for (int j = 0; j < count; j++)
+            row[j] = columns[j][i];
+        transform(whole, row);
+        for (int j = 0; j < CNN_SEEN; j++)
+            vf_store(to + (CNN_SEEN * i + j) * step, whole[j]);
+    }
+}
+
 void CNN_NAME(winograd_weights)(const void *args, ptrdiff_t tile, void *scratch)
 {
     (void)scratch;
@@ -84,16 +99,13 @@ void CNN_NAME(winograd_weights)(const void *args, ptrdiff_t tile, void *scratch)
             float *to = a->transformed + C * (f + panel.column);
             const ptrdiff_t tap = C * panel.width;
             for (ptrdiff_t i = c0 * panel.width; i < c1 * panel.width; i += CNN_W) {
-                vf half[3][CNN_SEEN], whole[CNN_SEEN]; /* columns of G w; rows of G w G' */
-                for (int j = 0; j < 3; j++)
-                    transform_taps(half[j], vf_load(from + j * tap + i),
-                                   vf_load(from + (3 + j) * tap + i),
-                                   vf_load(from + (6 + j) * tap + i));
-                for (int row = 0; row < CNN_SEEN; row++) {
-                    transform_taps(whole, half[0][row], half[1][row], half[2][row]);
-                    for (int j = 0; j < CNN_SEEN; j++)
-                        vf_store(to + (CNN_SEEN * row + j) * a->place + i, whole[j]);
+                vf half[3][CNN_SEEN], g[3]; /* columns of G w */
+                for (int j = 0; j < 3; j++) {
+                    for (int k = 0; k < 3; k++)
+                        g[k] = vf_load(from + (3 * k + j) * tap + i);
+                    transform_taps(half[j], g);
                 }
+                store_places(to + i, a->place, half, 3, transform_taps);
             }
         }
     }
@@ -126,19 +138,13 @@ static void transform_patch(float *to, ptrdiff_t step, const struct cnn_correlat
                 inside ? of->image + ((patch.n * of->h.size + y) * of->w.size + x) * C : zero;
         }
     for (ptrdiff_t c = 0; c < C; c += CNN_W) {
-        vf half[CNN_SEEN][CNN_SEEN], d[CNN_SEEN], whole[CNN_SEEN]; /* columns of B' x; ... */
+        vf half[CNN_SEEN][CNN_SEEN], d[CNN_SEEN]; /* columns of B' x */
         for (int j = 0; j < CNN_SEEN; j++) {
             for (int i = 0; i < CNN_SEEN; i++)
                 d[i] = vf_load_upto(pixel[i][j] + c, C - c);
             transform_pixels(half[j], d);
         }
-        for (int i = 0; i < CNN_SEEN; i++) {
-            for (int j = 0; j < CNN_SEEN; j++)
-                d[j] = half[j][i];
-            transform_pixels(whole, d);
-            for (int j = 0; j < CNN_SEEN; j++)
-                vf_store(to + (CNN_SEEN * i + j) * step + c, whole[j]);
-        }
+        store_places(to + c, step, half, CNN_SEEN, transform_pixels);
     }
 }
 
@@ -156,10 +162,7 @@ static void sum_channels(float *sums, const float *patches, const struct cnn_win
             packed_columns(a->transformed + place * a->place + C * f0, C, filters);
         for (ptrdiff_t p = 0; p < columns.count; p++) {
             const struct panel panel = panel_at(&columns, p);
-            t.b = panel.b;
-            t.ldb = panel.ldb;
-            t.last = panel.last;
-            t.column = panel.column;
+            use_panel(&t, &panel);
             for (ptrdiff_t i = 0, mr; i < count; i += mr) {
                 mr = rows_of_tile(count - i, panel.rows);
                 for (ptrdiff_t r = 0; r < mr; r++) {
@@ -234,7 +237,7 @@ static void transform_dy(float *to, ptrdiff_t step, const struct cnn_winograd_gr
     const ptrdiff_t columns = cnn_min(of->w.out - patch.x, CNN_PATCH);
     const float *dy = a->dy + ((patch.n * of->h.out + patch.y) * of->w.out + patch.x) * F;
     for (ptrdiff_t f = 0; f < F; f += CNN_W) {
-        vf half[CNN_PATCH][CNN_SEEN], y[CNN_PATCH], whole[CNN_SEEN]; /* columns of A y'; ... */
+        vf half[CNN_PATCH][CNN_SEEN], y[CNN_PATCH]; /* columns of A y' */
         for (ptrdiff_t j = 0; j < CNN_PATCH; j++) {
             for (ptrdiff_t i = 0; i < CNN_PATCH; i++)
                 y[i] = i < rows && j < columns
@@ -242,13 +245,7 @@ static void transform_dy(float *to, ptrdiff_t step, const struct cnn_winograd_gr
                            : (vf){0};
             transform_gradients(half[j], y);
         }
-        for (int i = 0; i < CNN_SEEN; i++) {
-            for (int j = 0; j < CNN_PATCH; j++)
-                y[j] = half[j][i];
-            transform_gradients(whole, y);
-            for (int j = 0; j < CNN_SEEN; j++)
-                vf_store(to + (CNN_SEEN * i + j) * step + f, whole[j]);
-        }
+        store_places(to + f, step, half, CNN_PATCH, transform_gradients);
     }
 }
 
@@ -281,10 +278,7 @@ void CNN_NAME(winograd_sums)(const void *args, ptrdiff_t tile, void *scratch)
                      .ks = a->x_row, .accumulate = a->first > 0};
     for (ptrdiff_t p = 0; p < columns.count; p++) {
         const struct panel panel = panel_at(&columns, p);
-        t.b = panel.b;
-        t.ldb = panel.ldb;
-        t.last = panel.last;
-        t.column = panel.column;
+        use_panel(&t, &panel);
         for (ptrdiff_t c = c0, mr; c < c1; c += mr) {
             mr = rows_of_tile(c1 - c, panel.rows);
             for (ptrdiff_t r = 0; r < mr; r++) {
