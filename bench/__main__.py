@@ -1,7 +1,8 @@
 """``python -m bench``: time cnnlite against NumPy and PyTorch; see ``--help``.
 
 ``python -m bench sweep`` looks at random shapes instead (:mod:`bench.sweep`), ``python -m bench
-ulps`` at the errors of elementary functions (:mod:`bench.ulps`).
+ulps`` at the errors of elementary functions (:mod:`bench.ulps`), ``python -m bench points`` at
+those of Winograd's convolution (:mod:`bench.points`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import report, sweep, ulps
+from bench import points, report, sweep, ulps
 from bench.driver import Options, Team, measure
 from bench.results import summary
 from bench.suite import ROWS, Row
@@ -26,6 +27,7 @@ from cnnlite.kernels.native import dispatch
 from cnnlite.kernels.registry import BACKENDS
 
 FORMAT = 1  # of the JSON file
+OTHERS = {"sweep": sweep.main, "ulps": ulps.main, "points": points.main}
 TORCH_VARIABLE = "CNNLITE_BENCH_TORCH"
 QUICK = {"rounds": 2, "turn": 0.01, "warm_up": 0.01, "pause": 0.0, "long_pause": 0.0}
 
@@ -37,7 +39,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         description="Time cnnlite against NumPy and PyTorch, in alternation, each contestant "
         "in a process of its own.",
         epilog=f"{report.EXPLANATION} `python -m bench sweep` looks for slow shapes instead, "
-        "`python -m bench ulps` for errors.",
+        "`ulps` and `points` for errors.",
     )
     add = parser.add_argument
     add("--threads", type=_threads, nargs="+", default=sorted({1, cpus}), metavar="N")
@@ -134,10 +136,8 @@ def run(rows: list[Row], threads: list[int], options: Options, found: dict[str, 
 
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["sweep"]:
-        return sweep.main(argv[1:])
-    if argv[:1] == ["ulps"]:
-        return ulps.main(argv[1:])
+    if argv[:1] and argv[0] in OTHERS:
+        return OTHERS[argv[0]](argv[1:])
     arguments = _arguments(argv)
     if arguments.list:
         for row in arguments.rows:

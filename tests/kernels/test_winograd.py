@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.polynomial import polynomial
 
 import cnnlite
+from bench import points
+from bench.__main__ import main
 from bench.case import roundoff, through_activation
+from bench.points import cook_toom
 from bench.windows import Conv2d
 from cnnlite.kernels import native, reference
 from cnnlite.kernels.native import dispatch
@@ -32,7 +34,6 @@ PASSES = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
 # Roundings of a path through the transforms: six of a one-dimensional one of pixels, sums or
 # gradients, five of filters, with those of the constants; each is applied in two dimensions.
 TRANSFORMS = 2 * (6 + 6 + 5)
-POINTS = (0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5))
 
 
 @pytest.fixture(autouse=True, params=dispatch.levels())
@@ -59,22 +60,9 @@ def true_values(case: Conv2d, arguments) -> np.ndarray:
     return outputs[0]
 
 
-def cook_toom() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return A' (4, 6), G (6, 3) and B' (6, 6), derived from the points and infinity."""
-    a, g, b = np.zeros((4, 6)), np.zeros((6, 3)), np.zeros((6, 6))
-    for i, x in enumerate(POINTS):
-        others = [y for y in POINTS if y != x]
-        a[:, i] = x ** np.arange(4)
-        g[i] = x ** np.arange(3) / np.prod([x - y for y in others])
-        b[i, :5] = polynomial.polyfromroots(others)
-    a[3, 5] = g[5, 2] = 1
-    b[5] = polynomial.polyfromroots(POINTS)
-    return a, g, b
-
-
 def absolute_patches(image: np.ndarray, padding) -> np.ndarray:
     """B' x B of every patch, on absolute values: (n, down, across, c, 6, 6)."""
-    b = np.abs(cook_toom()[2])
+    b = np.abs(cook_toom(points.USED)[2])
     down, across = (-(-(image.shape[1 + i] + sum(padding[i]) - 2) // 4) for i in range(2))
     x = np.pad(np.abs(image).astype(float), ((0, 0), *padding, (0, 0)))
     x = np.pad(
@@ -86,7 +74,7 @@ def absolute_patches(image: np.ndarray, padding) -> np.ndarray:
 
 def absolute(image: np.ndarray, w: np.ndarray, padding) -> np.ndarray:
     """The outputs by Winograd's formula on absolute values: what its roundings are relative to."""
-    a, g, _ = (np.abs(m) for m in cook_toom())
+    a, g, _ = (np.abs(m) for m in cook_toom(points.USED))
     out_h, out_w = (image.shape[1 + i] + sum(padding[i]) - 2 for i in range(2))
     patches = absolute_patches(image, padding)
     filters = np.einsum("ij,jkcf,lk->ilcf", g, np.abs(w).astype(float), g, optimize=True)
@@ -98,7 +86,7 @@ def absolute(image: np.ndarray, w: np.ndarray, padding) -> np.ndarray:
 
 def absolute_gradient(image: np.ndarray, dy: np.ndarray, padding) -> np.ndarray:
     """The same for the gradient of the filters."""
-    a, g, _ = (np.abs(m) for m in cook_toom())
+    a, g, _ = (np.abs(m) for m in cook_toom(points.USED))
     patches = absolute_patches(image, padding)
     n, down, across = patches.shape[:3]
     rest = [(0, 4 * down - dy.shape[1]), (0, 4 * across - dy.shape[2])]
@@ -255,3 +243,14 @@ def test_switch():
     assert output_of(code) == output_of(code, CNNLITE_WINOGRAD="1") == "True"
     assert output_of(code, CNNLITE_WINOGRAD="0") == "False"
     assert "CNNLITE_WINOGRAD: not a switch. Got 'off'" in error_of(code, CNNLITE_WINOGRAD="off")
+
+
+def test_the_points_are_the_best_of_those_compared(monkeypatch, capsys):
+    """The command tells it; fewer patches do here."""
+    monkeypatch.setattr(points, "PATCHES", 300)
+    assert main(["points"]) == 0
+    ratios = {line[:28].strip(): float(line[28:].split()[0])
+              for line in capsys.readouterr().out.splitlines()[1:]}  # fmt: skip
+    assert list(ratios) == list(points.SETS)
+    assert min(ratios, key=lambda name: ratios[name]) in list(ratios)[-2:]  # 3/4, 3/2 come close
+    assert ratios["0, +-1, +-2"] > 1.5 * ratios["0, +-sqrt(1/2), +-sqrt(2)"]
