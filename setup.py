@@ -18,6 +18,8 @@ if sys.platform == "win32":
     raise SystemExit("cnnlite: MSVC is not supported; build on Linux, on macOS or in WSL.")
 
 OWNER = "cnnlite.kernels.native.dispatch"
+# What Cython would else put into each module (its memoryviews and functions), once.
+SHARED = "cnnlite.kernels._cyutility"
 
 # No -march=native and no -ffast-math: the wheel must run, and give the same
 # bits, on other machines.  simd.h writes the fused multiply-adds by hand.
@@ -80,14 +82,14 @@ class BuildLevels(build_ext):
 
 
 def extension(path):
-    name = str(path.with_suffix("")).replace(os.sep, ".")
+    name = ".".join(path.with_suffix("").parts)
     # The loops of the cython back end are arithmetic; the others call csrc, and -O2 with no
     # symbols makes them a quarter smaller and no slower (a call of `unary` on 16 floats: 106 ns).
     optimize = "-O3" if "cython" in path.parts else "-O2"
     strip = ["-Wl,-s"] if sys.platform == "linux" and name != OWNER and not SANITIZE else []
     return Extension(
         name,
-        [str(path)],
+        [] if name == SHARED else [str(path)],
         include_dirs=[numpy.get_include(), "csrc"],
         depends=[str(header) for header in Path("csrc").glob("*.h")],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
@@ -98,7 +100,11 @@ def extension(path):
 
 setup(
     ext_modules=cythonize(
-        [extension(path) for path in sorted(Path("cnnlite").rglob("*.pyx"))],
+        [
+            extension(Path(*SHARED.split("."))),
+            *map(extension, sorted(Path("cnnlite").rglob("*.pyx"))),
+        ],
+        shared_utility_qualified_name=SHARED,
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,
