@@ -1,8 +1,10 @@
-"""``python -m bench``: time cnnlite against NumPy and PyTorch; see ``--help``.
+"""``python -m bench``: time cnnlite against its peers; see ``--help``.
 
-``python -m bench sweep`` looks at random shapes instead (:mod:`bench.sweep`), ``python -m bench
-ulps`` at the errors of elementary functions (:mod:`bench.ulps`), ``python -m bench points`` at
-those of Winograd's convolution (:mod:`bench.points`).
+``python -m bench peers`` installs PyTorch, TensorFlow and onnxruntime to be timed against
+(:mod:`bench.peers`), ``python -m bench sweep`` looks at random shapes instead
+(:mod:`bench.sweep`), ``python -m bench ulps`` at the errors of elementary functions
+(:mod:`bench.ulps`), ``python -m bench points`` at those of Winograd's convolution
+(:mod:`bench.points`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import points, report, sweep, ulps
+from bench import peers, points, report, sweep, ulps
 from bench.driver import Options, Team, measure
 from bench.results import summary
 from bench.suite import ROWS, Row
@@ -27,8 +29,7 @@ from cnnlite.kernels.native import dispatch
 from cnnlite.kernels.registry import BACKENDS
 
 FORMAT = 1  # of the JSON file
-OTHERS = {"sweep": sweep.main, "ulps": ulps.main, "points": points.main}
-TORCH_VARIABLE = "CNNLITE_BENCH_TORCH"
+OTHERS = {"sweep": sweep.main, "ulps": ulps.main, "points": points.main, "peers": peers.main}
 QUICK = {"rounds": 2, "turn": 0.01, "warm_up": 0.01, "pause": 0.0, "long_pause": 0.0}
 
 
@@ -36,7 +37,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     cpus = min(cpu_limits().values())
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Time cnnlite against NumPy and PyTorch, in alternation, each contestant "
+        description="Time cnnlite against NumPy and its peers, in alternation, each contestant "
         "in a process of its own.",
         epilog=f"{report.EXPLANATION} `python -m bench sweep` looks for slow shapes instead, "
         "`ulps` and `points` for errors.",
@@ -47,13 +48,21 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--list", action="store_true", help="print the rows and their goals, and stop")
     add("--rounds", type=int, help=f"turns of every contestant (default {Options.rounds})")
     add("--quick", action="store_true", help="few and short turns: shows that it works, no more")
-    add("--simd", choices=dispatch.levels(), help="cnnlite's SIMD level; also the peak's")
+    add(
+        "--simd",
+        choices=dispatch.levels(),
+        nargs="+",
+        default=[],
+        help="cnnlite's SIMD level, also the peak's; of several, the first is compared with "
+        "the peers, the others are shown with the share of their own peaks",
+    )
     add("--backend", choices=BACKENDS, help="cnnlite's back end")
     add(
-        "--torch-python",
-        default=os.environ.get(TORCH_VARIABLE) or None,
-        metavar="PYTHON",
-        help=f"an interpreter that has PyTorch (default: ${TORCH_VARIABLE})",
+        "--peers",
+        type=_peers,
+        default=os.environ.get(peers.VARIABLE) or None,
+        metavar="DIR",
+        help=f"environments that `python -m bench peers DIR` made (default: ${peers.VARIABLE})",
     )
     add("--json", type=Path, default=Path("bench-results.json"), metavar="FILE")
     add("--markdown", type=Path, metavar="FILE", help="also write the table as Markdown")
@@ -73,6 +82,14 @@ def _threads(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _peers(text: str) -> str:
+    if not peers.found(text):
+        raise argparse.ArgumentTypeError(
+            f"no environment in {text!r}. Make them with: python -m bench peers {text}"
+        )
+    return text
+
+
 def _pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
@@ -85,7 +102,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     if arguments.rounds is not None:
         settings["rounds"] = arguments.rounds
     return Options(
-        torch_python=arguments.torch_python,
+        peers=arguments.peers,
         simd=arguments.simd,
         backend=arguments.backend,
         **settings,

@@ -24,13 +24,15 @@ from typing import Any
 
 import numpy as np
 
-from bench.contestants import CONTESTANTS, MACHINE, OURS, Contestant
+from bench import peers
+from bench.contestants import CONTESTANTS, MACHINE, OURS, Contestant, at_level
 from bench.suite import Row
 from cnnlite.kernels.native import dispatch
 
 ROOT = Path(__file__).parents[1]
-SETTINGS = ("CNNLITE_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "NPY_", "TORCH_")
-ANSWER_SECONDS = 300  # a worker that takes longer is stuck
+LIBRARIES = "CNNLITE OMP GOMP KMP MKL OPENBLAS NPY TORCH TORCHINDUCTOR TF XLA KERAS ORT"
+SETTINGS = tuple(f"{name}_" for name in LIBRARIES.split())
+ANSWER_SECONDS = 900  # a worker that takes longer is stuck; compilers may take minutes
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,12 @@ class Options:
         Seconds of a turn, and of running before the first.
     pause, long_pause : float
         Seconds of silence after a turn, and after that of a contestant that spins.
-    torch_python : str, optional
-        An interpreter that has PyTorch.
-    simd, backend : str, optional
-        cnnlite's SIMD level and back end.
+    peers : str, optional
+        The folder of :mod:`bench.peers`' environments.
+    simd : sequence of str
+        cnnlite's SIMD levels; the first is compared with others, the rest with their peaks.
+    backend : str, optional
+        cnnlite's back end.
     """
 
     rounds: int = 7
@@ -58,8 +62,8 @@ class Options:
     # PyTorch) spins for 5 to 8 ms, OpenBLAS for 95 ms.
     pause: float = 0.03
     long_pause: float = 0.13
-    torch_python: str | None = None
-    simd: str | None = None
+    peers: str | None = None
+    simd: Sequence[str] = ()
     backend: str | None = None
 
 
@@ -73,8 +77,9 @@ def environment(contestant: Contestant, threads: int, options: Options) -> dict[
     counts = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CNNLITE_NUM_THREADS")
     kept |= dict.fromkeys(counts, str(threads))
     kept["PYTHONPATH"] = str(ROOT)
-    if not contestant.needs_torch:
-        kept |= {"CNNLITE_SIMD": options.simd or "", "CNNLITE_BACKEND": options.backend or ""}
+    if contestant.peer is None:
+        level = contestant.level or next(iter(options.simd), "")
+        kept |= {"CNNLITE_SIMD": level, "CNNLITE_BACKEND": options.backend or ""}
     return kept | contestant.environment
 
 
@@ -83,7 +88,7 @@ class Process:
 
     def __init__(self, name: str, threads: int, options: Options) -> None:
         contestant = CONTESTANTS[name]
-        python = options.torch_python if contestant.needs_torch else sys.executable
+        python = peers.python(options.peers, contestant.peer) if contestant.peer else sys.executable
         assert python is not None
         self.name = name
         self._popen = subprocess.Popen(
@@ -166,17 +171,12 @@ class Team:
 
     def contestants(self, row: Row) -> list[str]:
         """Return who takes part in a row, cnnlite first."""
-        return [
-            name
-            for name, contestant in CONTESTANTS.items()
-            if row.work["kind"] in contestant.kinds
-            and name not in row.without
-            and self._can_run(contestant)
-        ]
+        return [name for name in row.contestants if self._can_run(CONTESTANTS[name])]
 
     def _can_run(self, contestant: Contestant) -> bool:
         has_simd = contestant.needs_simd in (None, *dispatch.levels())
-        return has_simd and (self.options.torch_python is not None or not contestant.needs_torch)
+        is_there = contestant.peer is None or peers.python(self.options.peers, contestant.peer)
+        return has_simd and bool(is_there) and contestant.level in (None, *self.options.simd[1:])
 
     def pause(self, name: str) -> None:
         """Wait until a worker's threads sleep."""
@@ -207,8 +207,8 @@ def prepared(
         np.savez(folder / "data.npz", **row.data())
         for name in names:
             work = row.work
-            if name == MACHINE and row.work["kind"] not in CONTESTANTS[MACHINE].kinds:
-                work = _limit_of(row, options).work
+            if CONTESTANTS[name].module == MACHINE and row.work["kind"] not in ("fma", "triad"):
+                work = _limit_of(row, name, options).work
             try:
                 worker = team.worker(name)
                 request = {"data": str(folder / "data.npz"), "seconds": options.warm_up}
@@ -222,8 +222,9 @@ def prepared(
                 team.worker(name).ask("drop")
 
 
-def _limit_of(row: Row, options: Options) -> Row:
-    return _limit_row("fma" if row.flops else "triad", options.simd)
+def _limit_of(row: Row, name: str, options: Options) -> Row:
+    level = CONTESTANTS[name].level or next(iter(options.simd), None)
+    return _limit_row("fma" if row.flops else "triad", level)
 
 
 def _take_turns(
@@ -235,10 +236,11 @@ def _take_turns(
         for name in (*names[start:], *names[:start]):
             if measured[name].error is not None:
                 continue
+            module = CONTESTANTS[name].module
             try:
                 times = team.worker(name).ask("time", seconds=team.options.turn)["times"]
                 # A limit is the best that is possible, not what is usual.
-                measured[name].rounds.append(min(times) if name == MACHINE else median(times))
+                measured[name].rounds.append(min(times) if module == MACHINE else median(times))
             except WorkerError as error:
                 measured[name].error = str(error)
             team.pause(name)
@@ -249,6 +251,8 @@ def measure(team: Team, row: Row) -> dict[str, Measured]:
     names = team.contestants(row)
     if row.flops or row.nbytes:
         names.append(MACHINE)
+    if row.flops:
+        names += [at_level(MACHINE, level) for level in team.options.simd[1:]]
     with prepared(team, row, names) as (ready, measured):
         if OURS in ready:
             _take_turns(team, ready, measured, team.options.rounds)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bench.contestants import CONTESTANTS, MACHINE, OURS
+from bench.contestants import CONTESTANTS, OURS, PEERS
 
-PEERS = [name for name in CONTESTANTS if name not in (OURS, MACHINE)]
 COLUMNS = ("row", "threads", "cnnlite", "rate", "best peer", "at least")
 WIDTHS = (46, 7, 16, 19, 23, 0)
 
@@ -39,12 +38,19 @@ def _spread(times: dict[str, Any]) -> str:
     return f"{time(times['seconds'])} ±{times['spread']:.0%}"
 
 
+def _rate(figures: dict[str, Any], unit: str) -> str:
+    share = f" {figures['of_limit']:.0%}" if "of_limit" in figures else ""
+    return f"{_digits(figures['rate'] / 1e9)} {unit}{share}"
+
+
+def _unit(result: dict[str, Any]) -> str:
+    return "GFLOP/s" if result["flops"] else "GB/s"
+
+
 def rate(result: dict[str, Any]) -> str:
     """Return GFLOP/s or GB/s with the share of the limit, or images a second."""
     if "rate" in result:
-        unit = "GFLOP/s" if result["flops"] else "GB/s"
-        share = f" {result['of_limit']:.0%}" if "of_limit" in result else ""
-        return f"{_digits(result['rate'] / 1e9)} {unit}{share}"
+        return _rate(result, _unit(result))
     if "images_per_second" in result:
         return f"{result['images_per_second']:,.0f} images/s"
     return ""
@@ -87,11 +93,21 @@ def heading() -> str:
     return _padded(COLUMNS)
 
 
+def _level(times: dict[str, Any], result: dict[str, Any]) -> str:
+    """cnnlite at another SIMD level; the share is of that level's own peak."""
+    if "error" in times:
+        return "failed"
+    own = f" {_rate(times, _unit(result))}" if "rate" in times else ""
+    return f"{_spread(times)}{own}"
+
+
 def lines(result: dict[str, Any]) -> str:
-    """Return a row for the screen: cnnlite's line, and one of all peers below it."""
-    found = result["contestants"]
+    """Return a row for the screen: cnnlite's line; below it all peers, and other levels."""
+    found, levels = result["contestants"], result.get("levels", {})
     peers = [f"{name} {_peer(found[name])}" for name in PEERS if name in found]
-    return "\n".join([_padded(cells(result)), *(["    " + " | ".join(peers)] if peers else [])])
+    others = [f"{name} {_level(times, result)}" for name, times in levels.items()]
+    below = ["    " + " | ".join(line) for line in (peers, others) if line]
+    return "\n".join([_padded(cells(result)), *below])
 
 
 def limits(machine: dict[str, Any]) -> list[str]:
@@ -108,11 +124,13 @@ def limits(machine: dict[str, Any]) -> list[str]:
 
 def markdown(report: dict[str, Any]) -> str:
     """Return the whole report as Markdown, every contestant in a column of its own."""
-    used = [p for p in PEERS if any(p in r["contestants"] for r in report["rows"])]
-    table = [[*COLUMNS, *used], ["---"] * (len(COLUMNS) + len(used))]
-    for result in report["rows"]:
-        found = result["contestants"]
-        table.append([*cells(result), *(_peer(found.get(p)) for p in used)])
+    rows = report["rows"]
+    used = [p for p in PEERS if any(p in r["contestants"] for r in rows)]
+    levels = [n for n in CONTESTANTS if any(n in r.get("levels", {}) for r in rows)]
+    table = [[*COLUMNS, *used, *levels], ["---"] * (len(COLUMNS) + len(used) + len(levels))]
+    for r in rows:
+        others = [_level(r["levels"][n], r) if n in r.get("levels", {}) else "" for n in levels]
+        table.append([*cells(r), *(_peer(r["contestants"].get(p)) for p in used), *others])
     body = ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in table]
     notes = [f"- {line}" for line in limits(report["machine"])]
     return "\n".join([EXPLANATION, "", *notes, "", *body, ""])

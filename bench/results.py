@@ -8,7 +8,7 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import Any
 
-from bench.contestants import MACHINE, OURS
+from bench.contestants import CONTESTANTS, MACHINE, OURS, PEERS, at_level
 from bench.driver import Measured
 from bench.goals import Outcome
 from bench.suite import Row
@@ -42,6 +42,22 @@ def _times(measured: Measured, ours: list[float]) -> dict[str, Any]:
     }
 
 
+def _rates(row: Row, seconds: float, limit: Measured | None) -> dict[str, float]:
+    """FLOP or bytes per second, and their share of the machine's limit where it was measured.
+
+    The machine's unit is one FLOP or byte.  A limit is the best that was seen: other
+    programs only ever slow it down, and no claim should rest on their doing so.
+    """
+    amount = row.flops or row.nbytes
+    if not amount:
+        return {}
+    rate = amount / seconds
+    if limit is None or limit.error is not None:
+        return {"rate": rate}
+    best = 1 / min(limit.rounds)
+    return {"rate": rate, "limit": best, "of_limit": rate / best}
+
+
 def summary(row: Row, threads: int, measured: dict[str, Measured]) -> dict[str, Any]:
     """Return the figures of one row.
 
@@ -61,27 +77,30 @@ def summary(row: Row, threads: int, measured: dict[str, Measured]) -> dict[str, 
         return {**result, "error": failed, "contestants": {}, "goals": []}
     ours = measured[OURS].rounds
     seconds = median(ours)
-    limit = measured.get(MACHINE)
-    amount = row.flops or row.nbytes
-    if amount:
-        result["rate"] = amount / seconds
-    if amount and limit is not None and limit.error is None:
-        # The machine's unit is one FLOP or byte.  A limit is the best that was seen: other
-        # programs only ever slow it down, and no claim should rest on their doing so.
-        result["limit"] = 1 / min(limit.rounds)
-        result["of_limit"] = result["rate"] / result["limit"]
+    result |= _rates(row, seconds, measured.get(MACHINE))
     if row.images:
         result["images_per_second"] = row.images / seconds
-    result["contestants"] = {
-        name: _times(m, ours) for name, m in measured.items() if name != MACHINE
-    }
+    found = {n: _times(m, ours) for n, m in measured.items() if CONTESTANTS[n].module != MACHINE}
+    levels = {n: times for n, times in found.items() if CONTESTANTS[n].level}
+    for name, times in levels.items():
+        limit = at_level(MACHINE, str(CONTESTANTS[name].level)) if row.flops else MACHINE
+        if "seconds" in times:
+            times |= _rates(row, times["seconds"], measured.get(limit))
+    result["levels"] = levels
+    result["contestants"] = {n: times for n, times in found.items() if n not in levels}
     ratios = {
         name: times["ratio"]
         for name, times in result["contestants"].items()
         if name != OURS and "ratio" in times
     }
     result["best_peer"] = min(ratios, key=lambda name: ratios[name], default=None)
-    outcome = Outcome(seconds, ratios, result.get("of_limit") if row.flops else None)
+    result["absent"] = [
+        name
+        for name in row.contestants
+        if name in PEERS and name not in ratios and (name in measured or CONTESTANTS[name].peer)
+    ]
+    of_peak = result.get("of_limit") if row.flops else None
+    outcome = Outcome(seconds, ratios, of_peak, result["absent"])
     result["goals"] = [
         {"text": goal.text, "value": goal.measure(outcome), "met": goal.is_met(outcome)}
         for goal in row.goals

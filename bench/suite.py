@@ -14,9 +14,12 @@ from typing import Any
 
 import numpy as np
 
+import cnnlite
 from bench import goals
 from bench.case import Case
 from bench.cases import BENCHMARKS
+from bench.contestants import CONTESTANTS
+from bench.contestants.ours_networks import new_model
 from bench.goals import Goal
 from bench.products import Matmul
 from bench.sequences import SEQUENCES, Sequences
@@ -56,6 +59,18 @@ class Row:
     images: int = 0
     without: Sequence[str] = ()
     uses_threads: bool = True
+
+    @property
+    def contestants(self) -> list[str]:
+        """Who would take part if everything were installed, at every SIMD level."""
+        gradients = bool(self.work.get("backward")) or len(self.work.get("passes", ())) > 1
+        return [
+            name
+            for name, contestant in CONTESTANTS.items()
+            if self.work["kind"] in contestant.kinds
+            and name not in self.without
+            and not (gradients and contestant.inference_only)
+        ]
 
 
 def _draw(case: Case) -> Any:
@@ -220,29 +235,44 @@ def points(n: int) -> Callable[[], Arrays]:
     return data
 
 
-def _training(
+def from_weights(network: str, data: Callable[[], Arrays]) -> Callable[[], Arrays]:
+    """The data, and the weights w0, w1, ... that every contestant starts from."""
+
+    def made() -> Arrays:
+        cnnlite.set_random_seed(0)
+        weights = new_model(network).get_weights()
+        return data() | {f"w{i}": w for i, w in enumerate(weights)}
+
+    return made
+
+
+def training_row(
     name: str, network: str, batch: int, data: Callable[[], Arrays], ratio: float, **fields: Any
 ) -> Row:
     same_batch = fields.pop("same_batch", False)
     work = {"kind": "train", "network": network, "batch": batch, "same_batch": same_batch}
     reached = [goals.best_peer(ratio)]
-    return Row(f"train {name}", work, data, reached, images=batch, **fields)
+    made = from_weights(network, data)
+    return Row(f"train {name}", work, made, reached, images=batch, **fields)
 
 
 # An epoch has so many batches that what is done once an epoch is little per step.
 FLAT = {"without": ("torch-nhwc",)}  # no images whose channels could come last
 
 NETWORK_ROWS = [
-    _training("LeNet-5 N64 SGD momentum", "lenet5", 64, images(64 * 64, (28, 28, 1)), 3),
-    _training("LeNet-5 N64 one batch", "lenet5", 64, images(64, (28, 28, 1)), 3, same_batch=True),
-    _training("MLP 784-256-128-10 N64 Adam", "mlp", 64, images(64 * 64, (784,)), 4, **FLAT),
-    _training("CNN 32-64-128-10 N128 Adam", "cnn", 128, images(128 * 4, (28, 28, 1)), 1.5),
-    _training("LSTM 128 28x28 N64 Adam", "lstm", 64, images(64 * 8, (28, 28)), 2, **FLAT),
-    _training("toy 2-3-1 N32 SGD", "toy", 32, points(32 * 512), 5, **FLAT),
+    training_row("LeNet-5 N64 SGD momentum", "lenet5", 64, images(64 * 64, (28, 28, 1)), 3),
+    training_row(
+        "LeNet-5 N64 one batch", "lenet5", 64, images(64, (28, 28, 1)), 3, same_batch=True
+    ),
+    training_row("MLP 784-256-128-10 N64 Adam", "mlp", 64, images(64 * 64, (784,)), 4, **FLAT),
+    training_row("CNN 32-64-128-10 N128 Adam", "cnn", 128, images(128 * 4, (28, 28, 1)), 1.5),
+    training_row("CNN 64-128-256 BN N64 SGD", "cnn_bn", 64, images(64 * 4, (32, 32, 3)), 1.2),
+    training_row("LSTM 128 28x28 N64 Adam", "lstm", 64, images(64 * 8, (28, 28)), 2, **FLAT),
+    training_row("toy 2-3-1 N32 SGD", "toy", 32, points(32 * 512), 5, **FLAT),
     Row(
         "predict LeNet-5 one image",
         {"kind": "predict", "network": "lenet5", "batch": 1},
-        images(1, (28, 28, 1)),
+        from_weights("lenet5", images(1, (28, 28, 1))),
         [goals.best_peer(4)],
     ),
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from cnnlite.kernels import reference
 from tests.comparison import NUMPY_ULPS, assert_within, leaves, right_outputs
 from tests.processes import output_of, run_python
 
-TORCH = os.environ.get("CNNLITE_BENCH_TORCH") or None
 QUICK = {"rounds": 1, "turn": 0.0, "warm_up": 0.0, "pause": 0.0, "long_pause": 0.0}
 
 BOTH = ((1, 1), (1, 1))
@@ -92,21 +90,6 @@ def test_contestants_compute_what_the_reference_does(
     check_outputs(cases, row, made.outputs())
 
 
-@pytest.mark.skipif(TORCH is None, reason="CNNLITE_BENCH_TORCH names no Python with PyTorch")
-@pytest.mark.parametrize("name", [n for n, c in CONTESTANTS.items() if c.needs_torch])
-def test_torch_computes_what_the_reference_does(name: str, tmp_path: Path):
-    with Team(1, Options(torch_python=TORCH, **QUICK)) as team:
-        for number, (cases, row) in enumerate(SMALL_ROWS):
-            if name not in team.contestants(row):
-                continue
-            file = tmp_path / f"{number}.npz"
-            with prepared(team, row, [name]) as (ready, measured):
-                assert ready == [name], measured[name].error
-                team.worker(name).ask("outputs", file=str(file))
-            with np.load(file) as found:
-                check_outputs(cases, row, dict(found))
-
-
 SMALL_LSTM = sequence_row(Sequences(3, 4, 5, 6, True, 1))
 
 
@@ -125,16 +108,6 @@ def test_our_lstm_computes_what_the_operation_does():
     made.run()
     made.run()
     check_lstm(made.outputs())
-
-
-@pytest.mark.skipif(TORCH is None, reason="CNNLITE_BENCH_TORCH names no Python with PyTorch")
-def test_lstm_of_torch_computes_what_ours_does(tmp_path: Path):
-    with Team(1, Options(torch_python=TORCH, **QUICK)) as team:
-        with prepared(team, SMALL_LSTM, ["torch"]) as (ready, measured):
-            assert ready == ["torch"], measured["torch"].error
-            team.worker("torch").ask("outputs", file=str(tmp_path / "lstm.npz"))
-        with np.load(tmp_path / "lstm.npz") as found:
-            check_lstm(dict(found))
 
 
 SMALL_NORM = normalization_row((3, 4, 5, 6), 1)
@@ -159,17 +132,6 @@ def test_our_batchnorm_computes_what_the_formulas_say():
     made.run()
     made.run()
     check_batchnorm(made.outputs())
-
-
-@pytest.mark.skipif(TORCH is None, reason="CNNLITE_BENCH_TORCH names no Python with PyTorch")
-@pytest.mark.parametrize("name", ["torch", "torch-nhwc"])
-def test_batchnorm_of_torch_computes_the_same(name: str, tmp_path: Path):
-    with Team(1, Options(torch_python=TORCH, **QUICK)) as team:
-        with prepared(team, SMALL_NORM, [name]) as (ready, measured):
-            assert ready == [name], measured[name].error
-            team.worker(name).ask("outputs", file=str(tmp_path / "norm.npz"))
-        with np.load(tmp_path / "norm.npz") as found:
-            check_batchnorm(dict(found))
 
 
 def test_workers_of_other_interpreters_need_no_cnnlite():
@@ -218,12 +180,12 @@ def test_harness_end_to_end(tmp_path: Path):
     done = run_python(
         *("-m", "bench", "--quick", "--threads", "1", "2", "--only", r"matmul (64|128)\^3"),
         *("--json", str(file), "--markdown", str(table)),
-        CNNLITE_BENCH_TORCH="",
+        CNNLITE_BENCH_PEERS="",
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(file.read_text())
     assert found["format"] == 1
-    assert found["options"]["torch_python"] is None
+    assert found["options"]["peers"] is None
     for limits in found["machine"]["limits"].values():
         assert limits["triad"] > 1e6 and min(limits["fma"].values()) > 1e6
     rows = [(r["row"], r["threads"]) for r in found["rows"]]
@@ -252,6 +214,7 @@ def test_harness_end_to_end(tmp_path: Path):
         (("--rounds", "0"), "--rounds must be at least 1. Got 0."),
         (("--threads", "0"), "not a number of threads"),
         (("--simd", "sse9"), "invalid choice: 'sse9'"),
+        (("--peers", "nowhere"), "no environment in 'nowhere'. Make them with: python -m bench"),
     ],
 )
 def test_bad_arguments_are_errors(arguments: tuple[str, ...], message: str, tmp_path: Path):
@@ -291,7 +254,7 @@ def test_a_worker_that_hangs_is_killed_and_started_anew(monkeypatch: pytest.Monk
 def test_environment_is_free_of_the_users_settings(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     monkeypatch.setenv("CNNLITE_POISON", "1")
-    found = environment(CONTESTANTS["numpy"], 3, Options(simd="avx2"))
+    found = environment(CONTESTANTS["numpy"], 3, Options(simd=("avx2",)))
     assert "OMP_WAIT_POLICY" not in found and "CNNLITE_POISON" not in found
     assert found["OMP_NUM_THREADS"] == found["OPENBLAS_NUM_THREADS"] == "3"
     assert found["CNNLITE_SIMD"] == "avx2"
@@ -340,18 +303,32 @@ def test_summary_of_rates_and_goals():
     assert report.cells(found)[3:5] == ["0.00 GFLOP/s 50%", "numpy 3.00x"]
 
 
+def test_other_levels_are_shown_with_their_own_peaks():
+    measured = {
+        OURS: Measured([2.0]),
+        "cnnlite-baseline": Measured([3.0]),
+        "machine": Measured([0.25e-9]),  # seconds per FLOP
+        "machine-baseline": Measured([0.4e-9]),
+    }
+    found = results.summary(_row(flops=6e9, goals=[goals.best_peer(1)]), 1, measured)
+    assert found["of_limit"] == pytest.approx(3 / 4) and found["best_peer"] is None
+    assert found["levels"]["cnnlite-baseline"]["of_limit"] == pytest.approx(2 / 2.5)
+    assert "cnnlite-baseline 3.00 s ±0% 2.00 GFLOP/s 80%" in report.lines(found)
+
+
 def test_summary_of_a_row_that_cnnlite_fails():
     found = results.summary(_row(), 1, {OURS: Measured(error="cnnlite: broke")})
     assert report.cells(found)[2:4] == ["failed", "cnnlite: broke"]
     json.dumps(found)
 
 
-def test_best_peer_counts_only_with_torch():
+def test_best_peer_is_not_beaten_while_one_is_absent():
     best = goals.best_peer(1.5)
-    with_numpy = goals.Outcome(1.0, {"numpy": 9.0})
-    assert best.is_met(with_numpy) is None
+    assert best.is_met(goals.Outcome(1.0, {"numpy": 9.0}, absent=["torch"])) is None
+    assert best.is_met(goals.Outcome(1.0, {"numpy": 1.2}, absent=["torch"])) is False
     assert best.is_met(goals.Outcome(1.0, {"numpy": 9.0, "torch": 1.2})) is False
     assert best.is_met(goals.Outcome(1.0, {"numpy": 1.6, "torch-nhwc": 2.0})) is True
+    assert best.is_met(goals.Outcome(1.0, {})) is None
 
 
 def test_hand_written_numpy_is_the_faster_of_two():

@@ -13,6 +13,7 @@ from typing import Any
 
 OURS = "cnnlite"
 MACHINE = "machine"
+LEVELS = ("baseline", "avx2", "avx512")
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,14 @@ class Contestant:
         Keyword arguments of its ``prepare``.
     environment : dict of str to str
         Variables that its process gets.
-    needs_torch : bool
-        It runs under the interpreter that has PyTorch.
+    peer : str, optional
+        It runs in this environment of :mod:`bench.peers`.
+    level : str, optional
+        The SIMD level that it keeps to, whatever cnnlite's is.
     needs_simd : str, optional
         It crashes on a CPU without that SIMD level.
+    inference_only : bool
+        It has no part in rows that want gradients.
     spins : bool
         Its idle threads go on computing for a while, so the next turn must wait.
     """
@@ -39,9 +44,16 @@ class Contestant:
     kinds: frozenset[str]
     options: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
-    needs_torch: bool = False
+    peer: str | None = None
+    level: str | None = None
     needs_simd: str | None = None
+    inference_only: bool = False
     spins: bool = False
+
+
+def at_level(name: str, level: str) -> str:
+    """Return the name of a contestant that keeps to one SIMD level."""
+    return f"{name}-{level}"
 
 
 KERNELS = frozenset({"matmul", "conv2d", "maxpool2d"})
@@ -50,8 +62,12 @@ NETWORKS = frozenset({"train", "predict"})
 SEQUENCES = frozenset({"lstm"})
 NORMS = frozenset({"batchnorm"})
 
+KERAS = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+OUR_KERNELS = KERNELS | NETWORKS | SEQUENCES | NORMS | {"eager", "plan"}
+
 CONTESTANTS = {
-    OURS: Contestant("ours", KERNELS | NETWORKS | SEQUENCES | NORMS | {"eager", "plan", "import"}),
+    OURS: Contestant("ours", OUR_KERNELS | {"import"}),
     "numpy": Contestant("numpy_plain", KERNELS | {"eager", "plan"}, spins=True),
     # OpenBLAS takes its Haswell kernels on CPUs that it does not know, at half the peak.
     "numpy-skylakex": Contestant(
@@ -65,10 +81,39 @@ CONTESTANTS = {
     "torch": Contestant(
         "torch_eager",
         KERNELS | NETWORKS | SEQUENCES | NORMS | {"eager", "import"},
-        needs_torch=True,
+        peer="torch",
     ),
     "torch-nhwc": Contestant(
-        "torch_eager", WINDOWS | NETWORKS | NORMS, {"channels_last": True}, needs_torch=True
+        "torch_eager", WINDOWS | NETWORKS | NORMS, {"channels_last": True}, peer="torch"
+    ),
+    "torch-compiled": Contestant(
+        "torch_eager",
+        WINDOWS | NETWORKS | NORMS,
+        {"compiled": True},
+        # Processes that stay after compiling would disturb the others' turns.
+        {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
+        peer="torch",
+    ),
+    "tensorflow": Contestant(
+        "tensorflow_ops",
+        KERNELS | NETWORKS | SEQUENCES | NORMS,
+        environment=KERAS,
+        peer="tensorflow",
+    ),
+    # Keras's steps_per_execution: nothing happens between the steps of an epoch, no callback.
+    "tensorflow-epoch": Contestant(
+        "tensorflow_ops", frozenset({"train"}), {"by_epochs": True}, KERAS, peer="tensorflow"
+    ),
+    "onnxruntime": Contestant(
+        "onnx_sessions",
+        frozenset({"matmul", "conv2d", "lstm", "predict"}),
+        peer="onnxruntime",
+        inference_only=True,
+        spins=True,
     ),
     MACHINE: Contestant("machine", frozenset({"fma", "triad"})),
+    # Where --simd names more levels than one: cnnlite at the others, and what they can reach.
+    **{at_level(OURS, x): Contestant("ours", OUR_KERNELS, level=x) for x in LEVELS},
+    **{at_level(MACHINE, x): Contestant("machine", frozenset({"fma"}), level=x) for x in LEVELS},
 }
+PEERS = [name for name, c in CONTESTANTS.items() if not c.level and name not in (OURS, MACHINE)]

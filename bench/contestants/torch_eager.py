@@ -1,4 +1,4 @@
-"""PyTorch, eager: no compilation, its defaults, its usual idioms.
+"""PyTorch with its defaults and its usual idioms, eager or compiled.
 
 Imports PyTorch, NumPy and this package's plain files only: it runs under another
 interpreter, which need not have cnnlite.  Results of ``torch.matmul`` go to an array
@@ -14,9 +14,12 @@ import torch
 from torch.nn import functional
 
 from bench.contestants import imports, torch_networks
-from bench.job import Job
+from bench.job import Job, fastest
 
 Arrays = dict[str, np.ndarray]
+
+# Rather an error than to go on uncompiled.
+torch._dynamo.config.fail_on_recompile_limit_hit = True
 
 
 def about() -> dict[str, Any]:
@@ -28,24 +31,36 @@ def about() -> dict[str, Any]:
     }
 
 
-def prepare(work: dict[str, Any], arrays: Arrays, channels_last: bool = False) -> Job:
+def prepare(
+    work: dict[str, Any], arrays: Arrays, channels_last: bool = False, compiled: bool = False
+) -> Job:
+    torch.compiler.reset()  # what earlier rows compiled counts against a limit
     kind = work["kind"]
     if kind == "import":
         return imports.job("import torch")
     if kind == "train":
-        return torch_networks.train(work, arrays, channels_last)
+        return torch_networks.train(work, arrays, channels_last, compiled)
     if kind == "predict":
-        return torch_networks.predict(work, arrays, channels_last)
-    if kind == "conv2d":
-        return _conv2d(work, arrays, channels_last)
-    if kind == "maxpool2d":
-        return _maxpool2d(work, arrays, channels_last)
+        return torch_networks.predict(work, arrays, channels_last, compiled)
     if kind == "lstm":
         return _lstm(work, arrays)
-    if kind == "batchnorm":
-        return _batchnorm(arrays, channels_last)
+    if kind in IMAGES:
+        return _of_images(work, arrays, channels_last, compiled)
     tensors = {name: torch.from_numpy(a) for name, a in arrays.items()}
     return _matmul(work, tensors) if kind == "matmul" else _eager(tensors)
+
+
+def _of_images(work: dict[str, Any], arrays: Arrays, channels_last: bool, compiled: bool) -> Job:
+    """Compiled code is timed in the faster of the two layouts."""
+    make = IMAGES[work["kind"]]
+    if not compiled:
+        return make(work, arrays, channels_last, lambda function: function)
+    jobs = [make(work, arrays, last, _compiled) for last in (False, True)]
+    return fastest(jobs)
+
+
+def _compiled(function: Any) -> Any:
+    return torch.compile(function, dynamic=False)
 
 
 def _without_gradients(run: Any) -> Any:
@@ -84,7 +99,7 @@ def _from_image(t: torch.Tensor) -> np.ndarray:
     return t.detach().permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def _conv2d(work: dict[str, Any], arrays: Arrays, channels_last: bool) -> Job:
+def _conv2d(work: dict[str, Any], arrays: Arrays, channels_last: bool, made: Any) -> Job:
     layout = torch.channels_last if channels_last else torch.contiguous_format
     x, dy = (_image(arrays[k], channels_last) for k in ("x", "dy"))
     w = torch.from_numpy(arrays["w"]).permute(3, 2, 0, 1).contiguous(memory_format=layout)
@@ -102,8 +117,11 @@ def _conv2d(work: dict[str, Any], arrays: Arrays, channels_last: bool) -> Job:
     for leaf in wanted.values():
         leaf.requires_grad_()
 
+    groups = work["groups"]
+    forward = made(lambda x, w, bias: functional.conv2d(x, w, bias, strides, pads, groups=groups))
+
     def run() -> None:
-        y = latest["y"] = functional.conv2d(x, w, bias, strides, pads, groups=work["groups"])
+        y = latest["y"] = forward(x, w, bias)
         if wanted:
             latest["gradients"] = torch.autograd.grad(y, tuple(wanted.values()), dy)
 
@@ -120,20 +138,22 @@ def _conv2d(work: dict[str, Any], arrays: Arrays, channels_last: bool) -> Job:
     return Job(run if wanted else _without_gradients(run), outputs=outputs)
 
 
-def _maxpool2d(work: dict[str, Any], arrays: Arrays, channels_last: bool) -> Job:
+def _maxpool2d(work: dict[str, Any], arrays: Arrays, channels_last: bool, made: Any) -> Job:
     x, dy = (_image(arrays[k], channels_last) for k in ("x", "dy"))
     size, strides = tuple(work["pool_size"]), tuple(work["strides"])
     x.requires_grad_()
     latest: dict[str, torch.Tensor] = {}
 
+    forward = made(lambda x: functional.max_pool2d(x, size, strides))
+
     def run() -> None:
-        y = latest["y"] = functional.max_pool2d(x, size, strides)
+        y = latest["y"] = forward(x)
         (latest["dx"],) = torch.autograd.grad(y, x, dy)
 
     return Job(run, outputs=lambda: {k: _from_image(t) for k, t in latest.items()})
 
 
-def _batchnorm(arrays: Arrays, channels_last: bool) -> Job:
+def _batchnorm(work: dict[str, Any], arrays: Arrays, channels_last: bool, made: Any) -> Job:
     """With Keras's defaults: momentum 0.99 and epsilon 1e-3."""
     x, dy = (_image(arrays[k], channels_last) for k in ("x", "dy"))
     gamma, beta = (torch.from_numpy(arrays[k]) for k in ("gamma", "beta"))
@@ -143,9 +163,13 @@ def _batchnorm(arrays: Arrays, channels_last: bool) -> Job:
     moving = torch.zeros(len(gamma)), torch.ones(len(gamma))
     latest: dict[str, Any] = {}
 
+    def normalized(x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
+        return functional.relu(functional.batch_norm(x, *moving, gamma, beta, True, 0.01, 1e-3))
+
+    forward = made(normalized)
+
     def run() -> None:
-        h = functional.batch_norm(x, *moving, gamma, beta, True, 0.01, 1e-3)
-        latest["y"] = functional.relu(h)
+        latest["y"] = forward(x, gamma, beta)
         latest["gradients"] = torch.autograd.grad(latest["y"], tuple(wanted.values()), dy)
 
     def outputs() -> Arrays:
@@ -154,6 +178,9 @@ def _batchnorm(arrays: Arrays, channels_last: bool) -> Job:
         return images | {"dgamma": dgamma.numpy(), "dbeta": dbeta.numpy()}
 
     return Job(run, outputs=outputs)
+
+
+IMAGES = {"conv2d": _conv2d, "maxpool2d": _maxpool2d, "batchnorm": _batchnorm}
 
 
 def _lstm(work: dict[str, Any], arrays: Arrays) -> Job:

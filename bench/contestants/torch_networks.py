@@ -2,7 +2,9 @@
 
 A step gathers its batch by shuffled indices, sets the gradients to None, and runs
 forward, loss, backward and the optimizer, all with PyTorch's defaults.  It does not
-read the loss back, which spares it a synchronisation and a running mean.
+read the loss back, which spares it a synchronisation and a running mean.  Compiled,
+the network with its loss is one function and the optimizer's update another, and the
+faster memory layout of the two is timed.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.job import Job
+from bench.contestants.networks import initial_weights
+from bench.job import Job, fastest
+
+Arrays = dict[str, np.ndarray]
 
 
 def _lenet5() -> nn.Module:
@@ -39,6 +44,17 @@ def _cnn() -> nn.Module:
     )
 
 
+def _cnn_bn() -> nn.Module:
+    """With Keras's defaults of batch normalization: momentum 0.99 and epsilon 1e-3."""
+    layers: list[nn.Module] = []
+    for c, f in ((3, 64), (64, 128), (128, 256)):
+        for channels in (c, f):
+            layers.append(nn.Conv2d(channels, f, 3, padding=1, bias=False))
+            layers += [nn.BatchNorm2d(f, eps=1e-3, momentum=0.01), nn.ReLU()]
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 10))
+
+
 def _toy() -> nn.Module:
     return nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 1), nn.Sigmoid())
 
@@ -61,13 +77,41 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[Any], Any], Any]] =
     ),
     "mlp": (_mlp, torch.optim.Adam, nn.functional.cross_entropy),
     "cnn": (_cnn, torch.optim.Adam, nn.functional.cross_entropy),
+    "cnn_bn": (_cnn_bn, lambda p: torch.optim.SGD(p, lr=0.01), nn.functional.cross_entropy),
     "lstm": (_Lstm, torch.optim.Adam, nn.functional.cross_entropy),
     "toy": (_toy, lambda p: torch.optim.SGD(p, lr=0.1), nn.functional.mse_loss),
 }
 
 
-def _network(work: dict[str, Any], channels_last: bool) -> nn.Module:
+@torch.no_grad()
+def _load(network: nn.Module, weights: list[np.ndarray]) -> None:
+    """Copy weights in cnnlite's order and layouts into the network."""
+    found, channels = iter(weights), 1
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            channels = layer.out_channels
+            layer.weight.copy_(torch.from_numpy(next(found)).permute(3, 2, 0, 1))
+            if layer.bias is not None:
+                layer.bias.copy_(torch.from_numpy(next(found)))
+        elif isinstance(layer, nn.BatchNorm2d):
+            for t in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
+                t.copy_(torch.from_numpy(next(found)))
+        elif isinstance(layer, nn.LSTM):
+            layer.weight_ih_l0.copy_(torch.from_numpy(next(found)).T)
+            layer.weight_hh_l0.copy_(torch.from_numpy(next(found)).T)
+            layer.bias_ih_l0.copy_(torch.from_numpy(next(found)))
+            layer.bias_hh_l0.zero_()
+        elif isinstance(layer, nn.Linear):
+            w = next(found)  # its rows are pixels of channels; PyTorch's, channels of pixels
+            rows = w.reshape(-1, channels, w.shape[1]).swapaxes(0, 1).reshape(w.shape)
+            layer.weight.copy_(torch.from_numpy(rows.T.copy()))
+            layer.bias.copy_(torch.from_numpy(next(found)))
+            channels = 1
+
+
+def _network(work: dict[str, Any], arrays: Arrays, channels_last: bool) -> nn.Module:
     network = NETWORKS[work["network"]][0]()
+    _load(network, initial_weights(arrays))
     return network.to(memory_format=torch.channels_last) if channels_last else network
 
 
@@ -76,45 +120,90 @@ def _as_input(x: torch.Tensor) -> torch.Tensor:
     return x.permute(0, 3, 1, 2) if x.ndim == 4 else x
 
 
-def _data(arrays: dict[str, np.ndarray], channels_last: bool) -> tuple[torch.Tensor, torch.Tensor]:
+def _data(arrays: Arrays, channels_last: bool) -> tuple[torch.Tensor, torch.Tensor]:
     x, y = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["y"])
     if x.ndim == 4 and not channels_last:
         x = _as_input(x).contiguous()
     return x, y.long() if y.dtype == torch.int32 else y
 
 
-def train(work: dict[str, Any], arrays: dict[str, np.ndarray], channels_last: bool) -> Job:
-    _, make_optimizer, loss = NETWORKS[work["network"]]
-    network = _network(work, channels_last)
-    optimizer = make_optimizer(network.parameters())
-    x, y = _data(arrays, channels_last)
+class _Trainer:
+    """A network, its optimizer and its data in one memory layout."""
+
+    def __init__(
+        self, work: dict[str, Any], arrays: Arrays, channels_last: bool, compiled: bool = False
+    ) -> None:
+        _, make_optimizer, loss = NETWORKS[work["network"]]
+        self.channels_last = channels_last
+        self.network = network = _network(work, arrays, channels_last)
+        self.optimizer = make_optimizer(network.parameters())
+        self.x, self.y = _data(arrays, channels_last)
+        self.update = self.optimizer.step
+        self.loss = lambda inputs, targets: loss(network(inputs), targets)
+        if compiled:
+            self.loss = torch.compile(self.loss, dynamic=False)
+            self.update = torch.compile(self.update, dynamic=False)
+
+    def inputs(self, x: torch.Tensor) -> torch.Tensor:
+        return _as_input(x) if self.channels_last else x
+
+    def step(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        self.loss(self.inputs(x), y).backward()
+        self.update()
+
+    def epoch(self, batch: int) -> None:
+        order = torch.randperm(len(self.x))
+        for start in range(0, len(order), batch):
+            chosen = order[start : start + batch]
+            self.step(self.x[chosen], self.y[chosen])
+
+    @torch.no_grad()
+    def predict(self, x: torch.Tensor, has_classes: bool) -> np.ndarray:
+        self.network.eval()
+        y = self.network(self.inputs(x))
+        self.network.train()
+        return (y.softmax(1) if has_classes else y).numpy()
+
+
+def train(work: dict[str, Any], arrays: Arrays, channels_last: bool, compiled: bool) -> Job:
     batch = work["batch"]
 
-    def step(inputs: torch.Tensor, targets: torch.Tensor) -> None:
-        optimizer.zero_grad(set_to_none=True)
-        outputs = network(_as_input(inputs) if channels_last else inputs)
-        loss(outputs, targets).backward()
-        optimizer.step()
+    def way(channels_last: bool) -> Job:
+        trainer = _Trainer(work, arrays, channels_last, compiled)
+        if work["same_batch"]:
+            one = trainer.x[:batch], trainer.y[:batch]
+            return Job(lambda: trainer.step(*one))
+        return Job(lambda: trainer.epoch(batch), len(trainer.x) // batch)
 
-    def epoch() -> None:
-        order = torch.randperm(len(x))
-        for start in range(0, len(x), batch):
-            chosen = order[start : start + batch]
-            step(x[chosen], y[chosen])
+    def outputs() -> Arrays:
+        fresh = _Trainer(work, arrays, channels_last, compiled)
+        x, y = fresh.x[:batch], fresh.y[:batch]
+        has_classes = arrays["y"].dtype == np.int32
+        before = fresh.predict(x, has_classes)
+        fresh.step(x, y)
+        return {"before": before, "after": fresh.predict(x, has_classes)}
 
-    if work["same_batch"]:
-        inputs, targets = x[:batch], y[:batch]
-        return Job(lambda: step(inputs, targets))
-    return Job(epoch, units=len(x) // batch)
+    both = compiled and arrays["x"].ndim == 4
+    return fastest(
+        [way(layout) for layout in ((False, True) if both else (channels_last,))], outputs
+    )
 
 
-def predict(work: dict[str, Any], arrays: dict[str, np.ndarray], channels_last: bool) -> Job:
-    network = _network(work, channels_last).eval()
-    x = _data(arrays, channels_last)[0][: work["batch"]]
-    inputs = _as_input(x) if channels_last else x
+def predict(work: dict[str, Any], arrays: Arrays, channels_last: bool, compiled: bool) -> Job:
+    latest: dict[str, torch.Tensor] = {}
 
-    @torch.inference_mode()
-    def run() -> Any:
-        return network(inputs).softmax(dim=1)
+    def way(channels_last: bool) -> Job:
+        network = _network(work, arrays, channels_last).eval()
+        x = _data(arrays, channels_last)[0][: work["batch"]]
+        inputs = _as_input(x) if channels_last else x
+        function = torch.compile(network, dynamic=False) if compiled else network
 
-    return Job(run)
+        @torch.inference_mode()
+        def run() -> None:
+            latest["y"] = function(inputs).softmax(dim=1)
+
+        return Job(run)
+
+    ways = [way(layout) for layout in ((False, True) if compiled else (channels_last,))]
+    return fastest(ways, lambda: {"y": latest["y"].numpy()})
