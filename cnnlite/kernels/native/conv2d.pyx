@@ -156,7 +156,7 @@ cdef int depthwise(cnn_correlate *args, cnn_pack *pack, double work) except -1:
         if pack.taps_h and pack.taps_w:
             run_pack(pack)
         run(kernels().depthwise, args, tiles, 4 * work * args.images * args.h.out * args.w.out
-            / FLOPS_PER_NS, cnn_correlate_scratch(args))
+            / FLOPS_PER_NS, 0)
     finally:
         release(workspace)
     return 0
