@@ -1,10 +1,13 @@
-"""The rows of recurrent networks: an LSTM over sequences, with its products and gradients."""
+"""The rows of recurrent networks: layers over sequences, with their products and gradients."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+
+GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}
+TITLES = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "SimpleRNN"}
 
 
 @dataclass(frozen=True)
@@ -17,25 +20,26 @@ class Sequences:
     u: int
     backward: bool
     ratio: float  # of the best peer's time to ours
+    cell: str = "lstm"
 
     @property
     def name(self) -> str:
         passes = "forward+backward" if self.backward else "forward"
-        return f"LSTM N{self.n} T{self.t} F{self.f} U{self.u} {passes}"
+        return f"{TITLES[self.cell]} N{self.n} T{self.t} F{self.f} U{self.u} {passes}"
 
     @property
     def flops(self) -> int:
         """Of the products; each pass back has two products for one forward."""
-        forward = 2 * self.n * self.t * 4 * self.u * (self.f + self.u)
+        forward = 2 * self.n * self.t * GATES[self.cell] * self.u * (self.f + self.u)
         return 3 * forward if self.backward else forward
 
     def data(self) -> dict[str, np.ndarray]:
-        rng = np.random.default_rng(0)
+        rng, columns = np.random.default_rng(0), GATES[self.cell] * self.u
         shapes = {
             "x": (self.n, self.t, self.f),
-            "kernel": (self.f, 4 * self.u),
-            "recurrent_kernel": (self.u, 4 * self.u),
-            "bias": (4 * self.u,),
+            "kernel": (self.f, columns),
+            "recurrent_kernel": (self.u, columns),
+            "bias": (2, columns) if self.cell == "gru" else (columns,),
             "dy": (self.n, self.t, self.u),
         }
         arrays = {k: rng.standard_normal(s, np.float32) for k, s in shapes.items()}
@@ -53,4 +57,13 @@ SEQUENCES = [
     Sequences(128, 35, 256, 512, True, 1.3),
     Sequences(1, 50, 32, 64, False, 2),
     Sequences(1, 200, 256, 256, False, 2),
+    *(
+        Sequences(*sizes, cell=cell)
+        for cell in ("gru", "simple_rnn")
+        for sizes in (
+            (64, 100, 64, 256, False, 1),
+            (64, 100, 64, 256, True, 1.3),
+            (1, 200, 256, 256, False, 2),
+        )
+    ),
 ]

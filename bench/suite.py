@@ -114,7 +114,7 @@ def _is_first_layer(case: Conv2d) -> bool:
 def _conv_goals(case: Conv2d, backward: bool) -> list[Goal]:
     hand_written = goals.hand_written(5)
     if case.groups > 1:
-        return [goals.best_peer(1)]
+        return [goals.best_peer(1.3 if backward else 1)]
     if min(case.c, case.f) >= 64:
         if backward:
             return [goals.best_peer(1.1), hand_written]
@@ -188,16 +188,19 @@ def kernel_rows(cases: Sequence[Case]) -> list[Row]:
 
 
 def sequence_row(case: Sequences) -> Row:
-    """An LSTM; backward means the gradients of x, both kernels and the bias."""
-    work = {"kind": "lstm", "backward": case.backward}
-    return Row(case.name, work, case.data, [goals.best_peer(case.ratio)], flops=case.flops)
+    """A recurrent layer; backward means the gradients of x, both kernels and the bias."""
+    work = {"kind": case.cell, "backward": case.backward}
+    reached = [goals.best_peer(case.ratio)]
+    if case.cell == "lstm":
+        reached.append(goals.hand_written(5))
+    return Row(case.name, work, case.data, reached, flops=case.flops)
 
 
-# -- normalization
+# -- normalization, softmax, updates
 
 
-def normalization_row(shape: tuple[int, ...], ratio: float) -> Row:
-    """Batch normalization and ReLU in training, with the gradients of x, gamma and beta."""
+def _scaled(shape: tuple[int, ...]) -> Callable[[], Arrays]:
+    """x and its output's gradient, and the factors and shifts of its last axis."""
 
     def data() -> Arrays:
         rng = np.random.default_rng(0)
@@ -205,10 +208,43 @@ def normalization_row(shape: tuple[int, ...], ratio: float) -> Row:
         images = {name: rng.standard_normal(shape) for name in ("x", "dy")}
         return {k: a.astype(np.float32) for k, a in {**images, **vectors}.items()}
 
-    # x, y, dy and dx once each: least traffic.
-    size = 4 * 4 * math.prod(shape)
+    return data
+
+
+def batchnorm_row(shape: tuple[int, ...]) -> Row:
+    """Batch normalization and ReLU in training, with the gradients of x, gamma and beta."""
     name = f"batch norm relu N{shape[0]} {shape[1]}x{shape[2]} {shape[3]} forward+backward"
-    return Row(name, {"kind": "batchnorm"}, data, [goals.best_peer(ratio)], nbytes=size)
+    size = 4 * 4 * math.prod(shape)  # x, y, dy and dx once each: least traffic
+    reached = [goals.best_peer(2), goals.hand_written(5)]
+    return Row(name, {"kind": "batchnorm"}, _scaled(shape), reached, nbytes=size)
+
+
+def layernorm_row(n: int, k: int) -> Row:
+    """Layer normalization of rows, with the gradients of x, gamma and beta."""
+    work, size = {"kind": "layernorm"}, 4 * 4 * n * k
+    name = f"layer norm {n}x{k} forward+backward"
+    return Row(name, work, _scaled((n, k)), [goals.best_peer(1)], nbytes=size)
+
+
+def softmax_row(n: int, k: int) -> Row:
+    def data() -> Arrays:
+        return {"x": np.random.default_rng(0).standard_normal((n, k), np.float32)}
+
+    work, size = {"kind": "softmax"}, 2 * 4 * n * k
+    return Row(f"softmax {n}x{k}", work, data, [goals.best_peer(1)], nbytes=size)
+
+
+def update_row(name: str, shapes: Sequence[tuple[int, ...]]) -> Row:
+    """A step of Adam over weights w0, w1, ... with gradients g0, g1, ..."""
+
+    def data() -> Arrays:
+        rng = np.random.default_rng(0)
+        named = [(f"{kind}{i}", s) for kind in "wg" for i, s in enumerate(shapes)]
+        return {key: rng.standard_normal(shape, np.float32) for key, shape in named}
+
+    # Weights and both moments are read and written, gradients read.
+    size = 7 * 4 * sum(map(math.prod, shapes))
+    return Row(f"Adam over {name}", {"kind": "update"}, data, [goals.best_peer(1)], nbytes=size)
 
 
 # -- networks
@@ -318,10 +354,19 @@ OVERHEAD_ROWS = [
     ),
 ]
 
+LENET5 = [
+    *((5, 5, 1, 6), (6,), (5, 5, 6, 16), (16,)),
+    *((400, 120), (120,), (120, 84), (84,), (84, 10), (10,)),
+]
+
 ROWS: list[Row] = [
     *kernel_rows(BENCHMARKS),
     *map(sequence_row, SEQUENCES),
-    normalization_row((64, 32, 32, 64), 1),
+    batchnorm_row((64, 32, 32, 64)),
+    layernorm_row(4096, 768),
+    softmax_row(4096, 1000),
+    update_row("10 million weights", [(10_000_000,)]),
+    update_row("LeNet-5", LENET5),
     *NETWORK_ROWS,
     *OVERHEAD_ROWS,
 ]

@@ -9,137 +9,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-import cnnlite
 from bench import driver, goals, job, report, results
-from bench.contestants import CONTESTANTS, OURS, numpy_best, numpy_plain, ours
+from bench.contestants import CONTESTANTS, OURS
 from bench.driver import Measured, Options, Process, Team, WorkerError, environment, prepared
-from bench.products import Matmul
-from bench.sequences import Sequences
-from bench.suite import ROWS, Row, kernel_rows, normalization_row, sequence_row
-from bench.window_cases import conv, pool
-from cnnlite import ops
-from cnnlite.kernels import reference
-from tests.comparison import NUMPY_ULPS, assert_within, leaves, right_outputs
+from bench.suite import ROWS, Row
+from tests.bench_checks import SMALL_ROWS
 from tests.processes import output_of, run_python
 
 QUICK = {"rounds": 1, "turn": 0.0, "warm_up": 0.0, "pause": 0.0, "long_pause": 0.0}
-
-BOTH = ((1, 1), (1, 1))
-SMALL: list[list[Any]] = [
-    [Matmul(name="eager", m=7, n=5, k=9)],
-    [Matmul(name="plain", m=65, n=5, k=9)],
-    [Matmul(name="fused", m=65, n=5, k=9, bias=True, activation="relu")],
-    conv(name="padded", n=3, size=(6, 5), c=4, f=5, kernel=(3, 3), padding=BOTH),
-    conv(name="valid", n=3, size=(6, 7), c=4, f=5, kernel=(3, 2)),
-    conv(name="strided", n=2, size=(8, 9), c=4, f=5, kernel=(3, 3), padding=BOTH, strides=(2, 2)),
-    conv(name="first", n=2, size=(8, 9), c=3, f=5, kernel=(5, 5), padding=((2, 2), (2, 2))),
-    conv(name="1x1", n=3, size=(4, 5), c=4, f=6, kernel=(1, 1)),
-    pool(name="pool", n=3, size=(4, 6), c=5, pool_size=(2, 2), strides=(2, 2)),
-]
-OUTPUTS = {
-    "matmul": ["y"],
-    "conv2d_forward": ["y"],
-    "conv2d_backward_weight": ["dw", "db"],
-    "conv2d_backward_input": ["dx"],
-    "maxpool2d_forward": ["y", None],  # what marks the winners is each contestant's own affair
-    "maxpool2d_backward": ["dx"],
-}
-SMALL_ROWS = [(cases, row) for cases in SMALL for row in kernel_rows(cases)]
-MODULES = {OURS: ours, "numpy": numpy_plain, "numpy-best": numpy_best}
-IN_PROCESS = [
-    pytest.param(module, cases, row, id=f"{name}-{row.name}")
-    for name, module in MODULES.items()
-    for cases, row in SMALL_ROWS
-    if row.work["kind"] in CONTESTANTS[name].kinds
-]
-
-
-def passes(row: Row) -> set[str]:
-    kind = row.work["kind"]
-    if kind == "conv2d":
-        return {f"conv2d_{p}" for p in row.work["passes"]}
-    return {"matmul"} if kind == "matmul" else {"maxpool2d_forward", "maxpool2d_backward"}
-
-
-def check_outputs(cases: list[Any], row: Row, found: dict[str, np.ndarray]) -> None:
-    """Compare with the reference in float64, within the cases' tolerances."""
-    for case in cases:
-        if case.operation not in passes(row):
-            continue
-        arguments = case.arguments(np.random.default_rng(0), np.float32)
-        judge = reference.KERNELS[case.operation]
-        expected, bounds = right_outputs(case, judge, arguments, np.float32, NUMPY_ULPS)
-        limits = iter(bounds)  # one for each array
-        for name, right in zip(OUTPUTS[case.operation], expected, strict=True):
-            own = [next(limits) for _ in leaves(right)]
-            if name is not None:
-                assert found[name].dtype == np.float32
-                assert_within(found[name], right, own)
-
-
-@pytest.mark.parametrize(("module", "cases", "row"), IN_PROCESS)
-def test_contestants_compute_what_the_reference_does(
-    module: Any, cases: list[Any], row: Row, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(numpy_best, "BLOCK_BYTES", 2 * 5 * 5 * 9 * 4 * 4)  # several blocks
-    arrays = {name: job.aligned(a) for name, a in row.data().items()}
-    made = module.prepare(json.loads(json.dumps(row.work)), arrays)
-    made.run()
-    made.run()  # nothing may pile up from run to run
-    assert made.outputs is not None
-    check_outputs(cases, row, made.outputs())
-
-
-SMALL_LSTM = sequence_row(Sequences(3, 4, 5, 6, True, 1))
-
-
-def check_lstm(found: dict[str, np.ndarray]) -> None:
-    """Compare with the operation in float64; the sums are short, so few roundings count."""
-    x, w, u, bias, dy = (a.astype(np.float64) for a in SMALL_LSTM.data().values())
-    with cnnlite.using_backend("reference"):
-        y, _, _, *saved = ops.lstm_forward(x, w, u, bias)
-        dx, dw, du, db, *_ = ops.lstm_backward(dy, x, w, u, *saved)
-    for name, right in {"y": y, "dx": dx, "dw": dw, "du": du, "db": db}.items():
-        np.testing.assert_allclose(found[name], right, atol=1e-5, err_msg=name)
-
-
-def test_our_lstm_computes_what_the_operation_does():
-    made = ours.prepare(SMALL_LSTM.work, SMALL_LSTM.data())
-    made.run()
-    made.run()
-    check_lstm(made.outputs())
-
-
-SMALL_NORM = normalization_row((3, 4, 5, 6), 1)
-
-
-def check_batchnorm(found: dict[str, np.ndarray]) -> None:
-    """Compare with the formulas of Ioffe and Szegedy's algorithm 1 in float64."""
-    x, dy, gamma, beta = (a.astype(np.float64) for a in SMALL_NORM.data().values())
-    axes, inverse = (0, 1, 2), 1 / np.sqrt(x.var((0, 1, 2)) + 1e-3)
-    normal = (x - x.mean(axes)) * inverse
-    y = np.maximum(normal * gamma + beta, 0)
-    dy = dy * (y > 0)
-    dbeta, dgamma = dy.sum(axes), (dy * normal).sum(axes)
-    rows = x.size // x.shape[-1]
-    dx = gamma * inverse * (dy - (dbeta + normal * dgamma) / rows)
-    for name, right in {"y": y, "dx": dx, "dgamma": dgamma, "dbeta": dbeta}.items():
-        np.testing.assert_allclose(found[name], right, atol=2e-5, err_msg=name)
-
-
-def test_our_batchnorm_computes_what_the_formulas_say():
-    made = ours.prepare(SMALL_NORM.work, SMALL_NORM.data())
-    made.run()
-    made.run()
-    check_batchnorm(made.outputs())
 
 
 def test_workers_of_other_interpreters_need_no_cnnlite():
     output_of(
         "import sys; from unittest.mock import MagicMock\n"
         "sys.modules['cnnlite'] = None\n"
-        "sys.modules['torch'] = sys.modules['torch.nn'] = MagicMock()\n"
-        "import bench.worker, bench.contestants.torch_eager"
+        "names = 'torch torch.nn tensorflow keras onnx onnxruntime'.split()\n"
+        "sys.modules.update({name: MagicMock() for name in names})\n"
+        "import bench.worker, bench.contestants.torch_eager\n"
+        "import bench.contestants.tensorflow_ops, bench.contestants.onnx_sessions",
+        OMP_NUM_THREADS="1",
     )
 
 
@@ -241,7 +129,7 @@ def test_a_failed_request_leaves_the_worker_alive():
 
 
 def test_a_worker_that_hangs_is_killed_and_started_anew(monkeypatch: pytest.MonkeyPatch):
-    _, row = SMALL_ROWS[0]
+    row, _ = SMALL_ROWS[0]
     with Team(1, Options(**QUICK)) as team, prepared(team, row, ["numpy"]) as (_, measured):
         monkeypatch.setattr(driver, "ANSWER_SECONDS", 0.1)
         with pytest.raises(WorkerError, match=r"numpy: died or hung \(exit code -9\)"):

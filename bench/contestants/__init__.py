@@ -59,12 +59,13 @@ def at_level(name: str, level: str) -> str:
 KERNELS = frozenset({"matmul", "conv2d", "maxpool2d"})
 WINDOWS = frozenset({"conv2d", "maxpool2d"})
 NETWORKS = frozenset({"train", "predict"})
-SEQUENCES = frozenset({"lstm"})
+SEQUENCES = frozenset({"lstm", "gru", "simple_rnn"})
 NORMS = frozenset({"batchnorm"})
+STREAMS = frozenset({"layernorm", "softmax", "update"})
 
 KERAS = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
-OUR_KERNELS = KERNELS | NETWORKS | SEQUENCES | NORMS | {"eager", "plan"}
+OUR_KERNELS = KERNELS | NETWORKS | SEQUENCES | NORMS | STREAMS | {"eager", "plan"}
 
 CONTESTANTS = {
     OURS: Contestant("ours", OUR_KERNELS | {"import"}),
@@ -77,10 +78,10 @@ CONTESTANTS = {
         needs_simd="avx512",
         spins=True,
     ),
-    "numpy-best": Contestant("numpy_best", WINDOWS, spins=True),
+    "numpy-best": Contestant("numpy_best", WINDOWS | NORMS | STREAMS | {"lstm"}, spins=True),
     "torch": Contestant(
         "torch_eager",
-        KERNELS | NETWORKS | SEQUENCES | NORMS | {"eager", "import"},
+        KERNELS | NETWORKS | SEQUENCES | NORMS | STREAMS | {"eager", "import"},
         peer="torch",
     ),
     "torch-nhwc": Contestant(
@@ -88,7 +89,7 @@ CONTESTANTS = {
     ),
     "torch-compiled": Contestant(
         "torch_eager",
-        WINDOWS | NETWORKS | NORMS,
+        WINDOWS | NETWORKS | NORMS | STREAMS,
         {"compiled": True},
         # Processes that stay after compiling would disturb the others' turns.
         {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
@@ -96,7 +97,7 @@ CONTESTANTS = {
     ),
     "tensorflow": Contestant(
         "tensorflow_ops",
-        KERNELS | NETWORKS | SEQUENCES | NORMS,
+        KERNELS | NETWORKS | SEQUENCES | NORMS | STREAMS,
         environment=KERAS,
         peer="tensorflow",
     ),
@@ -106,7 +107,7 @@ CONTESTANTS = {
     ),
     "onnxruntime": Contestant(
         "onnx_sessions",
-        frozenset({"matmul", "conv2d", "lstm", "predict"}),
+        SEQUENCES | {"matmul", "conv2d", "softmax", "predict"},
         peer="onnxruntime",
         inference_only=True,
         spins=True,

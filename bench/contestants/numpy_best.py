@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.contestants import numpy_recurrent, numpy_streams
 from bench.contestants.numpy_plain import about as about
 from bench.contestants.numpy_plain import windows
 from bench.job import Job, empty
@@ -22,7 +23,7 @@ BLOCK_BYTES = 4 << 20
 
 
 def prepare(work: dict[str, Any], arrays: Arrays) -> Job:
-    return _conv2d(work, arrays) if work["kind"] == "conv2d" else _maxpool2d(work, arrays)
+    return PREPARE[work["kind"]](work, arrays)
 
 
 class Im2col:
@@ -134,3 +135,14 @@ def _maxpool2d(work: dict[str, Any], arrays: Arrays) -> Job:
             np.multiply(dy, taken, out=gradient)
 
     return Job(run, outputs=lambda: {"y": y, "dx": dx})
+
+
+PREPARE = {
+    "conv2d": _conv2d,
+    "maxpool2d": _maxpool2d,
+    "lstm": numpy_recurrent.lstm,
+    "batchnorm": numpy_streams.batchnorm,
+    "layernorm": numpy_streams.layernorm,
+    "softmax": numpy_streams.softmax,
+    "update": numpy_streams.update,
+}

@@ -148,6 +148,11 @@ def _recurrent(work: dict[str, Any], arrays: Arrays) -> Job:
     return graph.job(y, inputs, lambda y: y[:, 0].swapaxes(0, 1))
 
 
+def _softmax(work: dict[str, Any], arrays: Arrays) -> Job:
+    graph = Graph()
+    return graph.job(graph.add("Softmax", "x"), arrays)
+
+
 def _predict(work: dict[str, Any], arrays: Arrays) -> Job:
     """LeNet-5."""
     graph, weights = Graph(), iter(initial_weights(arrays))
@@ -173,6 +178,7 @@ def _predict(work: dict[str, Any], arrays: Arrays) -> Job:
 PREPARE = {
     "matmul": _matmul,
     "conv2d": _conv2d,
-    "lstm": _recurrent,
+    **dict.fromkeys(GATES, _recurrent),
+    "softmax": _softmax,
     "predict": _predict,
 }

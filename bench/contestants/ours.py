@@ -11,16 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.contestants import imports, ours_networks
-from bench.job import Job, aligned, empty
+from bench.contestants import imports, ours_networks, ours_plans
+from bench.job import Job, empty
 from cnnlite import ops
 from cnnlite.kernels import registry, threads
 from cnnlite.kernels.native import dispatch
-from cnnlite.models.plan import record
 
 Arrays = dict[str, np.ndarray]
-
-PLAN_OPERATIONS = 100
 
 
 def about() -> dict[str, Any]:
@@ -92,55 +89,6 @@ def _maxpool2d(work: dict[str, Any], arrays: Arrays) -> Job:
     return Job(run, outputs=lambda: {"y": y, "dx": dx})
 
 
-def _lstm(work: dict[str, Any], arrays: Arrays) -> Job:
-    """A plan of the operation: what a model runs, buffers placed once."""
-    backward = work["backward"]
-
-    def program(plan: Any) -> None:
-        x, kernel, recurrent, bias, dy = (
-            plan.input(name, a.shape, a.dtype) for name, a in arrays.items()
-        )
-        y, _, _, *saved = ops.lstm_forward(x, kernel, recurrent, bias, save=backward)
-        plan.output("y", y)
-        if backward:
-            found = ops.lstm_backward(dy, x, kernel, recurrent, *saved)
-            for name, gradient in zip(("dx", "dw", "du", "db"), found, strict=False):
-                plan.output(name, gradient)
-
-    plan = record(program)
-    plan.bind(aligned(np.zeros(plan.nbytes, np.uint8)))
-    for name, array in arrays.items():
-        plan.arrays[name][...] = array
-    names = ("y", "dx", "dw", "du", "db") if backward else ("y",)
-    return Job(plan.run, outputs=lambda: {name: plan.arrays[name] for name in names})
-
-
-def _batchnorm(work: dict[str, Any], arrays: Arrays) -> Job:
-    """A plan of the operations that BatchNormalization and ReLU record in training."""
-    channels = arrays["gamma"].shape
-    moving = np.zeros(channels, np.float32), np.ones(channels, np.float32)
-
-    def program(plan: Any) -> None:
-        x, dy, gamma, beta = (plan.input(name, a.shape, a.dtype) for name, a in arrays.items())
-        h, mean, variance = ops.batchnorm_forward(x, gamma, beta)
-        ops.batchnorm_update(*moving, mean, variance)
-        y = ops.relu(h)
-        dgamma, dbeta = (ops.Gradient(ops.Buffer(channels, np.float32)) for _ in range(2))
-        dx = ops.batchnorm_backward(
-            ops.relu_backward(dy, y), x, mean, variance, gamma, gamma_out=dgamma, beta_out=dbeta
-        )
-        found = {"y": y, "dx": dx, "dgamma": dgamma.array, "dbeta": dbeta.array}
-        for name, array in found.items():
-            plan.output(name, array)
-
-    plan = record(program)
-    plan.bind(aligned(np.zeros(plan.nbytes, np.uint8)))
-    for name, array in arrays.items():
-        plan.arrays[name][...] = array
-    names = ("y", "dx", "dgamma", "dbeta")
-    return Job(plan.run, outputs=lambda: {name: plan.arrays[name] for name in names})
-
-
 def _in_turn(calls: list[Any]) -> Any:
     if len(calls) == 1:
         return calls[0]
@@ -157,30 +105,12 @@ def _eager(work: dict[str, Any], arrays: Arrays) -> Job:
     return Job(lambda: ops.relu(x), outputs=lambda: {"y": ops.relu(x)})
 
 
-def _plan(work: dict[str, Any], arrays: Arrays) -> Job:
-    """A chain of tiny operations: what replaying one costs."""
-    x = arrays["x"]
-
-    def program(plan: Any) -> None:
-        y = plan.input("x", x.shape, x.dtype)
-        for _ in range(PLAN_OPERATIONS):
-            y = ops.relu(y)
-        plan.output("y", y)
-
-    plan = record(program)
-    plan.bind(aligned(np.zeros(plan.nbytes, np.uint8)))
-    plan.arrays["x"][...] = x
-    return Job(plan.run, units=len(plan.operations), outputs=lambda: {"y": plan.arrays["y"]})
-
-
 PREPARE = {
     "matmul": _matmul,
     "conv2d": _conv2d,
     "maxpool2d": _maxpool2d,
-    "lstm": _lstm,
-    "batchnorm": _batchnorm,
     "eager": _eager,
-    "plan": _plan,
+    **ours_plans.PREPARE,
     "train": ours_networks.train,
     "predict": ours_networks.predict,
     "import": lambda work, arrays: imports.job(work["cnnlite"]),

@@ -33,6 +33,8 @@ def prepare(work: dict[str, Any], arrays: Arrays, by_epochs: bool = False) -> Jo
         return tensorflow_networks.train(work, arrays, by_epochs)
     if kind == "predict":
         return tensorflow_networks.predict(work, arrays)
+    if kind == "update":
+        return _update(arrays)
     tensors = {name: tf.constant(a) for name, a in arrays.items()}
     return _job(*KERNELS[kind](work, tensors))
 
@@ -123,6 +125,39 @@ def _batchnorm(work: dict[str, Any], tensors: dict[str, Any]) -> Any:
     return run, x, gamma, beta, dy
 
 
+def _layernorm(work: dict[str, Any], tensors: dict[str, Any]) -> Any:
+    x, dy, gamma, beta = (tensors[k] for k in ("x", "dy", "gamma", "beta"))
+
+    def forward(x: Any, gamma: Any, beta: Any) -> Any:
+        return keras.ops.layer_normalization(x, gamma, beta, epsilon=1e-3)
+
+    def run(x: Any, gamma: Any, beta: Any, dy: Any) -> dict[str, Any]:
+        return _gradients(forward, "dx dgamma dbeta", [x, gamma, beta], dy)
+
+    return run, x, gamma, beta, dy
+
+
+def _update(arrays: Arrays) -> Job:
+    gradients = [tf.constant(a) for name, a in arrays.items() if name[0] == "g"]
+
+    def fresh() -> tuple[Any, dict[str, Any]]:
+        weights = {name: tf.Variable(a) for name, a in arrays.items() if name[0] == "w"}
+        variables = list(weights.values())
+        optimizer = keras.optimizers.Adam()
+        optimizer.build(variables)
+        pairs = list(zip(gradients, variables, strict=True))
+        return lambda: optimizer.apply_gradients(pairs), weights
+
+    def outputs() -> Arrays:
+        step, weights = fresh()
+        step()
+        step()
+        return {name: w.numpy() for name, w in weights.items()}
+
+    ways = [Job(tf.function(fresh()[0], jit_compile=jit)) for jit in (False, True)]
+    return fastest(ways, outputs)
+
+
 LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "simple_rnn": keras.layers.SimpleRNN}
 
 
@@ -150,5 +185,7 @@ KERNELS = {
     "conv2d": _conv2d,
     "maxpool2d": _maxpool2d,
     "batchnorm": _batchnorm,
-    "lstm": _recurrent,
+    **dict.fromkeys(LAYERS, _recurrent),
+    "layernorm": _layernorm,
+    "softmax": lambda work, tensors: (lambda x: {"y": tf.nn.softmax(x)}, tensors["x"]),
 }

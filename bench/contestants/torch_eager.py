@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from bench.contestants import imports, torch_networks
+from bench.contestants import imports, torch_networks, torch_recurrent, torch_streams
+from bench.contestants.torch_layouts import from_image, image
 from bench.job import Job, fastest
 
 Arrays = dict[str, np.ndarray]
@@ -42,8 +43,10 @@ def prepare(
         return torch_networks.train(work, arrays, channels_last, compiled)
     if kind == "predict":
         return torch_networks.predict(work, arrays, channels_last, compiled)
-    if kind == "lstm":
-        return _lstm(work, arrays)
+    if kind in torch_recurrent.LAYERS:
+        return torch_recurrent.prepare(work, arrays)
+    if kind in torch_streams.PREPARE:
+        return torch_streams.PREPARE[kind](arrays, _compiled if compiled else _as_it_is)
     if kind in IMAGES:
         return _of_images(work, arrays, channels_last, compiled)
     tensors = {name: torch.from_numpy(a) for name, a in arrays.items()}
@@ -54,9 +57,13 @@ def _of_images(work: dict[str, Any], arrays: Arrays, channels_last: bool, compil
     """Compiled code is timed in the faster of the two layouts."""
     make = IMAGES[work["kind"]]
     if not compiled:
-        return make(work, arrays, channels_last, lambda function: function)
+        return make(work, arrays, channels_last, _as_it_is)
     jobs = [make(work, arrays, last, _compiled) for last in (False, True)]
     return fastest(jobs)
+
+
+def _as_it_is(function: Any) -> Any:
+    return function
 
 
 def _compiled(function: Any) -> Any:
@@ -89,19 +96,9 @@ def _eager(tensors: dict[str, torch.Tensor]) -> Job:
     return Job(lambda: torch.relu(x), outputs=lambda: {"y": torch.relu(x).numpy()})
 
 
-def _image(a: np.ndarray, channels_last: bool) -> torch.Tensor:
-    """(N, H, W, C) as (N, C, H, W), in either order in memory."""
-    t = torch.from_numpy(a).permute(0, 3, 1, 2)
-    return t if channels_last else t.contiguous()
-
-
-def _from_image(t: torch.Tensor) -> np.ndarray:
-    return t.detach().permute(0, 2, 3, 1).contiguous().numpy()
-
-
 def _conv2d(work: dict[str, Any], arrays: Arrays, channels_last: bool, made: Any) -> Job:
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    x, dy = (_image(arrays[k], channels_last) for k in ("x", "dy"))
+    x, dy = (image(arrays[k], channels_last) for k in ("x", "dy"))
     w = torch.from_numpy(arrays["w"]).permute(3, 2, 0, 1).contiguous(memory_format=layout)
     bias = torch.from_numpy(arrays["bias"])
     strides = tuple(work["strides"])
@@ -127,19 +124,19 @@ def _conv2d(work: dict[str, Any], arrays: Arrays, channels_last: bool, made: Any
 
     def outputs() -> Arrays:
         found = dict(zip(wanted, latest.get("gradients", ()), strict=True))
-        out = {"y": _from_image(latest["y"])}
+        out = {"y": from_image(latest["y"])}
         if "dw" in found:
             out["dw"] = found["dw"].permute(2, 3, 1, 0).contiguous().numpy()
             out["db"] = found["db"].numpy()
         if "dx" in found:
-            out["dx"] = _from_image(found["dx"])
+            out["dx"] = from_image(found["dx"])
         return out
 
     return Job(run if wanted else _without_gradients(run), outputs=outputs)
 
 
 def _maxpool2d(work: dict[str, Any], arrays: Arrays, channels_last: bool, made: Any) -> Job:
-    x, dy = (_image(arrays[k], channels_last) for k in ("x", "dy"))
+    x, dy = (image(arrays[k], channels_last) for k in ("x", "dy"))
     size, strides = tuple(work["pool_size"]), tuple(work["strides"])
     x.requires_grad_()
     latest: dict[str, torch.Tensor] = {}
@@ -150,66 +147,7 @@ def _maxpool2d(work: dict[str, Any], arrays: Arrays, channels_last: bool, made: 
         y = latest["y"] = forward(x)
         (latest["dx"],) = torch.autograd.grad(y, x, dy)
 
-    return Job(run, outputs=lambda: {k: _from_image(t) for k, t in latest.items()})
+    return Job(run, outputs=lambda: {k: from_image(t) for k, t in latest.items()})
 
 
-def _batchnorm(work: dict[str, Any], arrays: Arrays, channels_last: bool, made: Any) -> Job:
-    """With Keras's defaults: momentum 0.99 and epsilon 1e-3."""
-    x, dy = (_image(arrays[k], channels_last) for k in ("x", "dy"))
-    gamma, beta = (torch.from_numpy(arrays[k]) for k in ("gamma", "beta"))
-    wanted = {"dx": x, "dgamma": gamma, "dbeta": beta}
-    for leaf in wanted.values():
-        leaf.requires_grad_()
-    moving = torch.zeros(len(gamma)), torch.ones(len(gamma))
-    latest: dict[str, Any] = {}
-
-    def normalized(x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
-        return functional.relu(functional.batch_norm(x, *moving, gamma, beta, True, 0.01, 1e-3))
-
-    forward = made(normalized)
-
-    def run() -> None:
-        latest["y"] = forward(x, gamma, beta)
-        latest["gradients"] = torch.autograd.grad(latest["y"], tuple(wanted.values()), dy)
-
-    def outputs() -> Arrays:
-        dx, dgamma, dbeta = latest["gradients"]
-        images = {"y": _from_image(latest["y"]), "dx": _from_image(dx)}
-        return images | {"dgamma": dgamma.numpy(), "dbeta": dbeta.numpy()}
-
-    return Job(run, outputs=outputs)
-
-
-IMAGES = {"conv2d": _conv2d, "maxpool2d": _maxpool2d, "batchnorm": _batchnorm}
-
-
-def _lstm(work: dict[str, Any], arrays: Arrays) -> Job:
-    """torch.nn.LSTM, whose order of gates is Keras's and whose second bias is 0."""
-    x, w, u, bias, dy = (torch.from_numpy(arrays[k]) for k in arrays)
-    layer = torch.nn.LSTM(w.shape[0], u.shape[0], batch_first=True)
-    with torch.no_grad():
-        layer.weight_ih_l0.copy_(w.T)
-        layer.weight_hh_l0.copy_(u.T)
-        layer.bias_ih_l0.copy_(bias)
-        layer.bias_hh_l0.zero_()
-    wanted = {"dx": x, "dw": layer.weight_ih_l0, "du": layer.weight_hh_l0, "db": layer.bias_ih_l0}
-    latest: dict[str, Any] = {}
-    if not work["backward"]:
-        layer.requires_grad_(False)
-        wanted = {}
-    for leaf in wanted.values():
-        leaf.requires_grad_()
-
-    def run() -> None:
-        latest["y"], _ = layer(x)
-        if wanted:
-            latest["gradients"] = torch.autograd.grad(latest["y"], tuple(wanted.values()), dy)
-
-    def outputs() -> Arrays:
-        found = dict(zip(wanted, latest.get("gradients", ()), strict=True))
-        out = {"y": latest["y"].detach().numpy()}
-        for name, g in found.items():
-            out[name] = (g.T if name in ("dw", "du") else g).contiguous().numpy()
-        return out
-
-    return Job(run if wanted else _without_gradients(run), outputs=outputs)
+IMAGES = {"conv2d": _conv2d, "maxpool2d": _maxpool2d, "batchnorm": torch_streams.batchnorm}
