@@ -25,6 +25,7 @@ class BatchNorm(Case):
     mask: bool = False
     fixed: bool = False
     needs_dx: bool = True
+    activation: str | None = None
     offset: float = 0.0  # mean of x in standard deviations
     epsilon: float = 1e-3
 
@@ -41,22 +42,19 @@ class BatchNorm(Case):
         mask = rng.integers(0, 2, self.rows).astype(np.uint8) if self.mask else None
         mean = (self.offset + 0.1 * rng.standard_normal(c)).astype(dtype)
         variance = rng.uniform(0.5, 2, c).astype(dtype)
-        epsilon = {"epsilon": self.epsilon}
+        params = {"epsilon": self.epsilon, "activation": self.activation}
         if self.operation == "batchnorm_update":
             moving = [draw(rng, (c,), dtype), rng.uniform(0.5, 2, c).astype(dtype)]
             return Arguments(moving, [mean, variance], {"momentum": 0.9})
         if self.operation == "batchnorm_inference":
-            return Arguments(
-                [unwritten(shape, dtype)], [x, mean, variance, gamma, beta], dict(epsilon)
-            )
+            return Arguments([unwritten(shape, dtype)], [x, mean, variance, gamma, beta], params)
         outputs = [unwritten(s, dtype) for s in (shape, (c,), (c,))]
         if self.operation == "batchnorm_forward":
-            return Arguments(outputs, [x, gamma, beta, mask], dict(epsilon))
+            return Arguments(outputs, [x, gamma, beta, mask], params)
         wanted = (self.needs_dx, self.gamma, self.beta)
         outputs = [o if w else None for o, w in zip(outputs, wanted, strict=True)]
-        return Arguments(
-            outputs, [dy, x, mean, variance, gamma, mask], epsilon | {"fixed": self.fixed}
-        )
+        inputs = [dy, x, mean, variance, gamma, beta, mask]
+        return Arguments(outputs, inputs, params | {"fixed": self.fixed})
 
     def tolerance(self, arguments, expected, dtype, function_ulps):
         u = roundoff(dtype)
@@ -84,7 +82,7 @@ class BatchNorm(Case):
         return normalized * relative + scale * (of_mean + u * np.abs(x)) + u * np.abs(y)
 
     def _of_gradients(self, inputs, expected, u):
-        dy, x, mean, variance, gamma, mask = inputs
+        dy, x, mean, variance, gamma, _, mask = inputs
         inverse = 1 / np.sqrt(variance + self.epsilon)
         off = np.abs(x - mean)
         # x - mean has one rounding, of itself; blocks of a few hundred rows are added up.
@@ -221,6 +219,10 @@ def edges() -> list[Case]:
     fixed = {"operation": "batchnorm_backward", "fixed": True}
     cases += [BatchNorm(**fixed, rows=6, c=18), BatchNorm(**fixed, rows=6, c=5, gamma=False)]
     cases.append(BatchNorm(operation="batchnorm_backward", rows=6, c=5, needs_dx=False))
+    for operation in passes:
+        relu = {"operation": operation, "activation": "relu"}
+        cases += [BatchNorm(**relu, rows=rows, c=c) for rows, c in ((5, 3), (9, 33), (33, 71))]
+        cases.append(BatchNorm(**relu, rows=6, c=5, gamma=False, beta=False))
     # Several tiles of rows, of few and of many columns.
     cases += [BatchNorm(operation=op, rows=70, c=300, offset=3.0) for op in passes]
     cases += [BatchNorm(operation="batchnorm_update", rows=1, c=c) for c in (0, 1, 17)]

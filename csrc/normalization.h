@@ -45,6 +45,7 @@ struct cnn_batchnorm {
     double count; /* rows that count, a little more with a mask (Keras's epsilon) */
     float epsilon;
     int fixed; /* mean and variance are constants: backward */
+    int relu;  /* y = relu of what is normalized; backward, dy is that of such a y */
     int accumulate;
 };
 

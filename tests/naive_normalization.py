@@ -22,27 +22,46 @@ def weight(mask, rows: int) -> float:
     return rows if mask is None else len(chosen(mask, rows)) + 1e-7
 
 
-def batchnorm_forward(y, mean, variance, x, gamma, beta, mask, *, epsilon):
+def batchnorm_forward(y, mean, variance, x, gamma, beta, mask, *, epsilon, activation=None):
     rows, columns = x.shape
     for c in range(columns):
         values = [float(x[r, c]) for r in chosen(mask, rows)]
         n = weight(mask, rows)
         mean[c] = math.fsum(values) / n if values else 0.0
         variance[c] = math.fsum((v - mean[c]) ** 2 for v in values) / n if values else 0.0
-    batchnorm_inference(y, x, mean, variance, gamma, beta, epsilon=epsilon)
+    batchnorm_inference(y, x, mean, variance, gamma, beta, epsilon=epsilon, activation=activation)
 
 
-def batchnorm_inference(y, x, mean, variance, gamma, beta, *, epsilon):
+def batchnorm_inference(y, x, mean, variance, gamma, beta, *, epsilon, activation=None):
     for r, c in np.ndindex(x.shape):
         normalized = (float(x[r, c]) - mean[c]) / np.sqrt(variance[c] + epsilon)
-        y[r, c] = normalized * entry(gamma, c, 1.0) + entry(beta, c, 0.0)
+        value = normalized * entry(gamma, c, 1.0) + entry(beta, c, 0.0)
+        y[r, c] = 0.0 if activation == "relu" and value <= 0 else value
 
 
 def batchnorm_backward(
-    dx, dgamma, dbeta, dy, x, mean, variance, gamma, mask, *, epsilon, fixed=False, accumulate=False
+    dx,
+    dgamma,
+    dbeta,
+    dy,
+    x,
+    mean,
+    variance,
+    gamma,
+    beta,
+    mask,
+    *,
+    epsilon,
+    activation=None,
+    fixed=False,
+    accumulate=False,
 ):
     rows, columns = x.shape
     n = weight(mask, rows)
+    if activation == "relu":
+        y = np.empty(x.shape)
+        batchnorm_inference(y, x, mean, variance, gamma, beta, epsilon=epsilon)
+        dy = np.where(y <= 0, 0.0, dy)
     for c in range(columns):
         root = np.sqrt(variance[c] + epsilon)
         normalized = [(float(x[r, c]) - mean[c]) / root for r in range(rows)]

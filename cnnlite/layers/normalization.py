@@ -140,7 +140,7 @@ class BatchNormalization(Layer):
     def call(self, x: Any, *, ctx: Context, training: bool = False, mask: Any = None) -> Tensor:
         axes = (normalize_axis(self.axis, x.ndim, f"{self.name}: axis"),)
         flat = joined_last(x, axes)
-        statistics = {"epsilon": self.epsilon}
+        statistics: dict[str, Any] = {"epsilon": self.epsilon}
         if training and self.trainable:
             used = self._checked_mask(mask, x)
             self._warn_of_a_single_value(flat)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnnlite.ops import Buffer
+from cnnlite.ops.core import view
 
 if TYPE_CHECKING:
     from cnnlite.models.plan import Life, Step
@@ -22,6 +23,7 @@ IN_PLACE = {
     "where": (1,),
     "softmax_forward": (0,),
     "batchnorm_inference": (0,),
+    "batchnorm_backward": (0,),
     "softmax_backward": (0,),
     "log_softmax_forward": (0,),
     "log_softmax_backward": (0,),
@@ -35,6 +37,9 @@ IN_PLACE = {
     "gru_backward": (2,),
     "simple_rnn_backward": (2,),
 }
+
+# Where beta stands among the inputs of a batch normalization.
+_BETA = {"batchnorm_forward": 2, "batchnorm_inference": 4}
 
 # Gradient of a cross-entropy from probabilities followed by the gradient of the
 # softmax that made them: together they are p - target.
@@ -74,6 +79,15 @@ def fuse_softmax_crossentropy(steps: list[Step], kept: set[Buffer]) -> None:
             steps.remove(first)
 
 
+def _users(steps: list[Step]) -> dict[int, list[Step]]:
+    """Return the steps that read or write each base, by its id and in order."""
+    users: dict[int, list[Step]] = {}
+    for step in steps:
+        for base in {id(b) for b in _bases((*step.inputs, *step.outputs))}:
+            users.setdefault(base, []).append(step)
+    return users
+
+
 def mask_before_unpooling(steps: list[Step], kept: set[Buffer]) -> None:
     """Apply ReLU's derivative to the pooled gradient, a quarter of the size for 2x2.
 
@@ -82,10 +96,7 @@ def mask_before_unpooling(steps: list[Step], kept: set[Buffer]) -> None:
     winner's value is the pooled value, so the mask can come first.  (Of several
     NaN in one window, only the first, the winner, then has a NaN gradient.)
     """
-    used_by: dict[int, list[Step]] = {}
-    for step in steps:
-        for base in {id(b) for b in _bases((*step.inputs, *step.outputs))}:
-            used_by.setdefault(base, []).append(step)
+    used_by = _users(steps)
     for mask in [s for s in steps if s.params.get("function") == "relu"]:
         if mask.name != "unary_backward" or mask.params["accumulate"]:
             continue
@@ -103,6 +114,48 @@ def mask_before_unpooling(steps: list[Step], kept: set[Buffer]) -> None:
         mask.outputs, mask.inputs = (masked,), (dy, pools[0].outputs[0])
         steps.remove(mask)
         steps.insert(steps.index(unpool), mask)
+
+
+def fuse_relu_into_batchnorm(steps: list[Step], kept: set[Buffer]) -> None:
+    """Let a batch normalization apply the ReLU behind it, and its gradient ReLU's derivative.
+
+    That spares a pass over the array forward, and one back that writes and reads another:
+    the gradient computes ReLU's sign anew, with the same bits.
+    """
+    users = _users(steps)
+
+    def only_between(first: Step, second: Step) -> bool:
+        """Whether what ``first`` makes is read by ``second`` alone, as its first input."""
+        made = first.outputs[0]
+        return (
+            type(made) is Buffer
+            and made.base not in kept
+            and users[id(made.base)] == [first, second]
+            and second.inputs[0].base is made.base
+        )
+
+    fused: dict[int, Step] = {}  # by the id of what ReLU makes
+    for relu in [s for s in steps if s.name == "unary" and s.params["function"] == "relu"]:
+        norm = users[id(_bases(relu.inputs)[0])][0]
+        if norm.name in _BETA and norm.params["activation"] is None and only_between(norm, relu):
+            norm.outputs = (view(relu.outputs[0], norm.outputs[0].shape), *norm.outputs[1:])
+            norm.params["activation"] = "relu"
+            fused[id(_bases(norm.outputs)[0])] = norm
+            steps.remove(relu)
+    slopes = [s for s in steps if s.name == "unary_backward" and s.params["function"] == "relu"]
+    for mask in slopes:
+        forward = fused.get(id(_bases(mask.inputs)[1]))
+        back = users[id(_bases(mask.outputs)[0])][-1]
+        if forward is None or back.name != "batchnorm_backward" or not only_between(mask, back):
+            continue
+        mean = (*forward.outputs[1:], *forward.inputs[1:])[0]
+        pairs = zip(_bases(back.inputs[1:3]), _bases((forward.inputs[0], mean)), strict=True)
+        if all(a is b for a, b in pairs):
+            dy = view(mask.inputs[0], back.inputs[0].shape)
+            beta = forward.inputs[_BETA[forward.name]]
+            back.inputs = (dy, *back.inputs[1:5], beta, *back.inputs[6:])
+            back.params["activation"] = "relu"
+            steps.remove(mask)
 
 
 def drop_dead(steps: list[Step], kept: set[Buffer]) -> None:

@@ -93,6 +93,7 @@ class Plan:
         kept = {b.base for b in self.outputs.values()}
         passes.fuse_softmax_crossentropy(self.steps, kept)
         passes.mask_before_unpooling(self.steps, kept)
+        passes.fuse_relu_into_batchnorm(self.steps, kept)
         passes.drop_dead(self.steps, kept)
         self.lay_out()
 

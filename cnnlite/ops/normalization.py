@@ -42,6 +42,12 @@ def _flat(a: Tensor) -> Tensor:
     return view(a, (a.size,))
 
 
+def _activation(name: str | None, where: str) -> str | None:
+    if name not in (None, "relu"):
+        raise ValueError(f'{where}: activation must be None or "relu". Got {name!r}.')
+    return name
+
+
 def batchnorm_forward(
     x: Any,
     gamma: Any = None,
@@ -49,6 +55,7 @@ def batchnorm_forward(
     *,
     epsilon: float = 1e-3,
     mask: Any = None,
+    activation: str | None = None,
     out: Any = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Normalize every column by its mean and population variance over all other axes.
@@ -61,6 +68,8 @@ def batchnorm_forward(
     epsilon : float
     mask : (...) uint8 array, optional
         1 in the rows that count for mean and variance; default: all.
+    activation : "relu", optional
+        Applied to y in the same pass.
 
     Returns
     -------
@@ -88,7 +97,8 @@ def batchnorm_forward(
     y = Output(out, x.shape, x.dtype, where, reads=(x, gamma, beta, mask))
     mean, variance = (Output(None, x.shape[-1:], x.dtype, where).array for _ in range(2))
     outputs = (rows_of(y.array), mean, variance)
-    run("batchnorm_forward", x.dtype, outputs, (rows, gamma, beta, mask), epsilon=float(epsilon))
+    params = {"epsilon": float(epsilon), "activation": _activation(activation, where)}
+    run("batchnorm_forward", x.dtype, outputs, (rows, gamma, beta, mask), **params)
     return y.deliver(), mean, variance
 
 
@@ -100,6 +110,7 @@ def batchnorm_inference(
     beta: Any = None,
     *,
     epsilon: float = 1e-3,
+    activation: str | None = None,
     out: Any = None,
 ) -> Tensor:
     """Normalize every column by the statistics given.
@@ -110,6 +121,7 @@ def batchnorm_inference(
     mean, variance : (C,) arrays
     gamma, beta : (C,) arrays, optional
     epsilon : float
+    activation : "relu", optional
     out : array, optional
         May be ``x`` itself.
 
@@ -126,7 +138,8 @@ def batchnorm_inference(
     gamma, beta = _per_column(gamma, x, f"{where}: gamma"), _per_column(beta, x, f"{where}: beta")
     inputs = (rows, mean, variance, gamma, beta)
     y = Output(out, x.shape, x.dtype, where, reads=inputs[1:], alias=(x,))
-    run(where, x.dtype, (rows_of(y.array),), inputs, epsilon=float(epsilon))
+    params = {"epsilon": float(epsilon), "activation": _activation(activation, where)}
+    run(where, x.dtype, (rows_of(y.array),), inputs, **params)
     return y.deliver()
 
 
@@ -136,9 +149,11 @@ def batchnorm_backward(
     mean: Any,
     variance: Any,
     gamma: Any = None,
+    beta: Any = None,
     *,
     epsilon: float = 1e-3,
     mask: Any = None,
+    activation: str | None = None,
     fixed: bool = False,
     needs_dx: bool = True,
     gamma_out: Any = None,
@@ -153,8 +168,12 @@ def batchnorm_backward(
     mean, variance : (C,) arrays
         Those of the forward pass.
     gamma : (C,) array, optional
+    beta : (C,) array, optional
+        Read only where there is an activation.
     epsilon : float
     mask : (...) uint8 array, optional
+    activation : "relu", optional
+        That of the forward pass: dy is the gradient of its output.
     fixed : bool
         Mean and variance were constants (:func:`batchnorm_inference`).
     needs_dx : bool
@@ -181,12 +200,13 @@ def batchnorm_backward(
     same_shape(where, dy, x, "dy and x")
     mean = _per_column(mean, x, f"{where}: mean", optional=False)
     variance = _per_column(variance, x, f"{where}: variance", optional=False)
-    gamma = _per_column(gamma, x, f"{where}: gamma")
+    gamma, beta = _per_column(gamma, x, f"{where}: gamma"), _per_column(beta, x, f"{where}: beta")
     mask = _mask(mask, x, f"{where}: mask")
-    inputs = (dy_rows, rows, mean, variance, gamma, mask)
+    inputs = (dy_rows, rows, mean, variance, gamma, beta, mask)
     outputs = _gradients(where, x, needs_dx, out, gamma_out, beta_out, inputs)
     arrays = _kernel_outputs(outputs)
-    run(where, x.dtype, arrays, inputs, epsilon=float(epsilon), fixed=bool(fixed))
+    params = {"epsilon": float(epsilon), "activation": _activation(activation, where)}
+    run(where, x.dtype, arrays, inputs, **params, fixed=bool(fixed))
     return _delivered(outputs)
 
 

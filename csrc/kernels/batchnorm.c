@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "../cnn.h"
-#include "../vmath.h"
+#include "../functions.h"
 
 struct rows {
     ptrdiff_t first, last;
@@ -112,28 +112,62 @@ CNN_INLINE float inverse(float variance, float epsilon)
     return 1.0f / sqrtf(variance + epsilon);
 }
 
-/* y = (x - mean) scale + shift */
+/* y = (x - mean) scale + shift, with what scale and shift are of each column. */
+struct affine {
+    float *scale, *shift; /* (C + 16,) */
+};
+
+static struct affine affine(const struct cnn_batchnorm *a, float *scratch)
+{
+    const struct affine of = {scratch, scratch + a->C + 16};
+    for (ptrdiff_t c = 0; c < a->C; c++) {
+        of.scale[c] = inverse(a->variance[c], a->epsilon) * (a->gamma ? a->gamma[c] : 1.0f);
+        of.shift[c] = a->beta ? a->beta[c] : 0.0f;
+    }
+    return of;
+}
+
+/* y before relu at column c; x is less the mean. */
+CNN_INLINE vf at_column(struct affine of, ptrdiff_t c, vf x)
+{
+    return vf_fma(x, vf_load(of.scale + c), vf_load(of.shift + c));
+}
+
+/* dy, less what relu lets not through: its output is computed anew, with the same bits. */
+CNN_INLINE vf let_through(vf dy, vf y)
+{
+    return vf_select(y > 0.0f, dy, y * 0.0f); /* NaN gives NaN */
+}
+
+CNN_INLINE void apply(const struct cnn_batchnorm *a, ptrdiff_t tile, float *scratch, int relu)
+{
+    const ptrdiff_t C = a->C;
+    const struct rows range = tile_rows(a->rows, C, tile);
+    const struct affine of = affine(a, scratch);
+    const float *mean = a->mean;
+    for (ptrdiff_t r = range.first; r < range.last; r++) {
+        const float *x = a->x + r * C;
+        float *y = a->y + r * C;
+        for (ptrdiff_t c = 0; c < C; c += CNN_W) {
+            const vf off = vf_load_upto(x + c, C - c) - vf_load_upto(mean + c, C - c);
+            const vf whole = at_column(of, c, off);
+            vf_store_upto(y + c, relu ? vf_function(CNN_RELU, whole) : whole, C - c);
+        }
+    }
+}
+
 void CNN_NAME(batchnorm_apply)(const void *args, ptrdiff_t tile, void *scratch)
 {
     const struct cnn_batchnorm *a = args;
-    const ptrdiff_t C = a->C;
-    const struct rows range = tile_rows(a->rows, C, tile);
-    float *scale = scratch, *shift = scale + C + 16;
-    for (ptrdiff_t c = 0; c < C; c++) {
-        scale[c] = inverse(a->variance[c], a->epsilon) * (a->gamma ? a->gamma[c] : 1.0f);
-        shift[c] = a->beta ? a->beta[c] : 0.0f;
-    }
-    for (ptrdiff_t r = range.first; r < range.last; r++)
-        for (ptrdiff_t c = 0; c < C; c += CNN_W) {
-            const vf x = vf_load_upto(a->x + r * C + c, C - c) - vf_load_upto(a->mean + c, C - c);
-            vf_store_upto(a->y + r * C + c, vf_fma(x, vf_load(scale + c), vf_load(shift + c)),
-                          C - c);
-        }
+    if (a->relu)
+        apply(a, tile, scratch, 1);
+    else
+        apply(a, tile, scratch, 0);
 }
 
 /* Sums of dy and of dy (x - mean) over a tile's rows. */
-CNN_INLINE void column_sums(int vectors, const struct cnn_batchnorm *a, struct rows range,
-                            ptrdiff_t c, float *partial)
+CNN_INLINE void column_sums(int vectors, int relu, const struct cnn_batchnorm *a,
+                            struct affine of, struct rows range, ptrdiff_t c, float *partial)
 {
     const ptrdiff_t C = a->C;
     vf sum[4], products[4], mean[4];
@@ -144,9 +178,12 @@ CNN_INLINE void column_sums(int vectors, const struct cnn_batchnorm *a, struct r
     for (ptrdiff_t r = range.first; r < range.last; r++)
         for (int v = 0; v < vectors; v++) {
             const ptrdiff_t at = r * C + c + v * CNN_W, rest = C - c - v * CNN_W;
-            const vf dy = vf_load_upto(a->dy + at, rest);
+            const vf x = vf_load_upto(a->x + at, rest) - mean[v];
+            vf dy = vf_load_upto(a->dy + at, rest);
+            if (relu)
+                dy = let_through(dy, at_column(of, c + v * CNN_W, x));
             sum[v] += dy;
-            products[v] = vf_fma(dy, vf_load_upto(a->x + at, rest) - mean[v], products[v]);
+            products[v] = vf_fma(dy, x, products[v]);
         }
     for (int v = 0; v < vectors; v++) {
         const ptrdiff_t at = c + v * CNN_W;
@@ -155,17 +192,26 @@ CNN_INLINE void column_sums(int vectors, const struct cnn_batchnorm *a, struct r
     }
 }
 
+CNN_INLINE void all_column_sums(int relu, const struct cnn_batchnorm *a, ptrdiff_t tile,
+                                float *scratch)
+{
+    const struct rows range = tile_rows(a->rows, a->C, tile);
+    const struct affine of = affine(a, scratch);
+    float *partial = a->partial + tile * 2 * a->C;
+    ptrdiff_t c = 0;
+    for (; c + 4 * CNN_W <= a->C; c += 4 * CNN_W)
+        column_sums(4, relu, a, of, range, c, partial);
+    for (; c < a->C; c += CNN_W)
+        column_sums(1, relu, a, of, range, c, partial);
+}
+
 void CNN_NAME(batchnorm_sums)(const void *args, ptrdiff_t tile, void *scratch)
 {
     const struct cnn_batchnorm *a = args;
-    const struct rows range = tile_rows(a->rows, a->C, tile);
-    float *partial = a->partial + tile * 2 * a->C;
-    ptrdiff_t c = 0;
-    (void)scratch;
-    for (; c + 4 * CNN_W <= a->C; c += 4 * CNN_W)
-        column_sums(4, a, range, c, partial);
-    for (; c < a->C; c += CNN_W)
-        column_sums(1, a, range, c, partial);
+    if (a->relu)
+        all_column_sums(1, a, tile, scratch);
+    else
+        all_column_sums(0, a, tile, scratch);
 }
 
 void CNN_NAME(norm_gradients)(const void *args, ptrdiff_t tile, void *scratch)
@@ -197,32 +243,43 @@ void CNN_NAME(norm_gradients)(const void *args, ptrdiff_t tile, void *scratch)
 }
 
 /* dx = gamma inverse (dy - [row counts] (sum dy + (x - mean) inverse^2 sum dy (x - mean)) / n) */
-void CNN_NAME(batchnorm_input_gradient)(const void *args, ptrdiff_t tile, void *scratch)
+CNN_INLINE void input_gradient(const struct cnn_batchnorm *a, ptrdiff_t tile, float *scratch,
+                               int relu)
 {
-    const struct cnn_batchnorm *a = args;
     const ptrdiff_t C = a->C;
     const struct rows range = tile_rows(a->rows, C, tile);
     const double share = a->fixed || !(a->count > 0) ? 0 : 1 / a->count;
-    float *scale = scratch, *first = scale + C + 16, *second = first + C + 16;
+    const struct affine of = affine(a, scratch);
+    const float *mean = a->mean;
+    float *first = of.shift + C + 16, *second = first + C + 16;
     for (ptrdiff_t c = 0; c < C; c++) {
         const float inv = inverse(a->variance[c], a->epsilon);
-        scale[c] = inv * (a->gamma ? a->gamma[c] : 1.0f);
         first[c] = a->fixed ? 0 : (float)(a->sums[c] * share);
         second[c] = a->fixed ? 0 : (float)(a->sums[C + c] * share * inv * inv);
     }
     for (ptrdiff_t r = range.first; r < range.last; r++) {
         const int whole = !a->fixed && counts(a->mask, r);
+        float *dx = a->y + r * C;
         for (ptrdiff_t c = 0; c < C; c += CNN_W) {
+            const vf x = vf_load_upto(a->x + r * C + c, C - c) - vf_load_upto(mean + c, C - c);
             vf g = vf_load_upto(a->dy + r * C + c, C - c);
-            if (whole) {
-                const vf x =
-                    vf_load_upto(a->x + r * C + c, C - c) - vf_load_upto(a->mean + c, C - c);
+            if (relu)
+                g = let_through(g, at_column(of, c, x));
+            if (whole)
                 g = vf_fma(-x, vf_load(second + c), g - vf_load(first + c));
-            }
-            g *= vf_load(scale + c);
+            g *= vf_load(of.scale + c);
             if (a->accumulate)
-                g += vf_load_upto(a->y + r * C + c, C - c);
-            vf_store_upto(a->y + r * C + c, g, C - c);
+                g += vf_load_upto(dx + c, C - c);
+            vf_store_upto(dx + c, g, C - c);
         }
     }
+}
+
+void CNN_NAME(batchnorm_input_gradient)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    const struct cnn_batchnorm *a = args;
+    if (a->relu)
+        input_gradient(a, tile, scratch, 1);
+    else
+        input_gradient(a, tile, scratch, 0);
 }

@@ -229,3 +229,48 @@ def test_a_sigmoid_before_crossentropy_is_not_fused():
     model.train_on_batch(X[:, 0, :2].reshape(12, 4), np.eye(3)[LABELS])
     operations = plans(model)[0].operations
     assert "categorical_crossentropy_backward" in operations and "unary_backward" in operations
+
+
+def normalized(frozen: bool) -> Model:
+    """Batch normalization before ReLU: behind a convolution, and frozen or not, and pooled."""
+    cnnlite.set_random_seed(3)
+    x = Input((8, 8, 2))
+    h = layers.Conv2D(5, 3, use_bias=False)(x)
+    h = layers.ReLU()(layers.BatchNormalization()(h))
+    h = layers.BatchNormalization(trainable=not frozen)(layers.Conv2D(4, 3)(h))
+    h = layers.Flatten()(layers.Activation("relu")(h))
+    y = layers.Dense(3)(layers.Activation("gelu")(h))
+    model = Model(x, y)
+    model.compile(optimizers.SGD(0.05), losses.MeanSquaredError())
+    return model
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_relu_is_fused_into_batch_normalization_with_the_same_bits(frozen: bool):
+    planned, eager = normalized(frozen), normalized(frozen)
+    y = np.eye(3, dtype="float32")[LABELS]
+    for _ in range(3):
+        planned.train_on_batch(X, y)
+        eager_step(eager, X, y)
+    for a, b in zip(planned.get_weights(), eager.get_weights(), strict=True):
+        assert a.tobytes() == b.tobytes()
+    (plan,) = plans(planned)
+    assert "unary" in plan.operations  # gelu stays
+    unary = [s.params["function"] for s in plan.steps if s.name.startswith("unary")]
+    assert unary == ["gelu", "gelu"]
+    (expected,) = eager.graph.forward([X], StepState(eager._clock), training=False).outputs
+    assert planned.predict(X, verbose=0).tobytes() == expected.tobytes()
+    unary = [s.params["function"] for s in plans(planned)[-1].steps if s.name == "unary"]
+    assert unary == ["gelu"]
+
+
+@pytest.mark.parametrize("other", ["output", "reader"])
+def test_relu_is_not_fused_where_what_it_reads_has_another_use(other: str):
+    def program(plan: Any) -> None:
+        h, _, _ = ops.batchnorm_forward(plan.input("x", (6, 3), "float32"))
+        y = ops.relu(h)
+        plan.output("y", ops.add(y, h) if other == "reader" else y)
+        if other == "output":
+            plan.output("h", h)
+
+    assert "unary" in record(program).operations

@@ -44,6 +44,7 @@ cdef extern from "normalization.h":
         double count
         float epsilon
         int fixed
+        int relu
         int accumulate
 
     struct cnn_layernorm:
@@ -110,7 +111,9 @@ cdef double count_rows(cnp.ndarray mask, ptrdiff_t rows) noexcept:
     return n + MASK_EPSILON
 
 
-cdef cnn_batchnorm batchnorm(cnp.ndarray x, mean, variance, gamma, beta, mask, epsilon) except *:
+cdef cnn_batchnorm batchnorm(
+    cnp.ndarray x, mean, variance, gamma, beta, mask, epsilon, activation
+) except *:
     cdef cnn_batchnorm args
     args.y, args.x, args.dy = NULL, f32(x), NULL
     args.mean, args.variance = f32(mean), f32(variance)
@@ -119,7 +122,7 @@ cdef cnn_batchnorm batchnorm(cnp.ndarray x, mean, variance, gamma, beta, mask, e
     args.rows, args.C = dim(x, 0), dim(x, 1)
     args.count = count_rows(mask, args.rows)
     args.epsilon = epsilon
-    args.fixed = args.accumulate = False
+    args.relu, args.fixed, args.accumulate = activation == "relu", False, False
     return args
 
 
@@ -132,9 +135,11 @@ cdef int apply(cnn_batchnorm *args) except -1:
 
 def batchnorm_forward(
     cnp.ndarray y, cnp.ndarray mean, cnp.ndarray variance, cnp.ndarray x, cnp.ndarray gamma,
-    cnp.ndarray beta, cnp.ndarray mask, *, epsilon
+    cnp.ndarray beta, cnp.ndarray mask, *, epsilon, activation=None
 ):
-    cdef cnn_batchnorm args = batchnorm(x, mean, variance, gamma, beta, mask, epsilon)
+    cdef cnn_batchnorm args = batchnorm(
+        x, mean, variance, gamma, beta, mask, epsilon, activation
+    )
     cdef ptrdiff_t tiles = cnn_norm_tiles(args.rows, args.C)
     cdef Workspace workspace = borrow((tiles * 3 * args.C + 1) * sizeof(float))
     args.y, args.partial = f32(y), <float *>workspace.data
@@ -146,9 +151,11 @@ def batchnorm_forward(
 
 def batchnorm_inference(
     cnp.ndarray y, cnp.ndarray x, cnp.ndarray mean, cnp.ndarray variance, cnp.ndarray gamma,
-    cnp.ndarray beta, *, epsilon
+    cnp.ndarray beta, *, epsilon, activation=None
 ):
-    cdef cnn_batchnorm args = batchnorm(x, mean, variance, gamma, beta, None, epsilon)
+    cdef cnn_batchnorm args = batchnorm(
+        x, mean, variance, gamma, beta, None, epsilon, activation
+    )
     args.y = f32(y)
     apply(&args)
 
@@ -167,28 +174,28 @@ cdef int add_up(
 
 def batchnorm_backward(
     cnp.ndarray dx, cnp.ndarray dgamma, cnp.ndarray dbeta, cnp.ndarray dy, cnp.ndarray x,
-    cnp.ndarray mean, cnp.ndarray variance, cnp.ndarray gamma, cnp.ndarray mask, *, epsilon,
-    fixed=False, accumulate=False
+    cnp.ndarray mean, cnp.ndarray variance, cnp.ndarray gamma, cnp.ndarray beta, cnp.ndarray mask,
+    *, epsilon, activation=None, fixed=False, accumulate=False
 ):
-    cdef cnn_batchnorm args = batchnorm(x, mean, variance, gamma, None, mask, epsilon)
+    cdef cnn_batchnorm args = batchnorm(
+        x, mean, variance, gamma, beta, mask, epsilon, activation
+    )
     cdef ptrdiff_t tiles = cnn_norm_tiles(args.rows, args.C)
     cdef double ns = args.rows * args.C * STREAM_NS
+    cdef size_t scratch = CNN_NORM_SCRATCH(args.C) * sizeof(float)
     cdef Workspace workspace = borrow(((tiles + 1) * 2 * args.C + 1) * sizeof(float))
     args.dy, args.partial = f32(dy), <float *>workspace.data
     args.sums = args.partial + tiles * 2 * args.C
     args.fixed, args.accumulate = fixed, accumulate
     if dgamma is not None or dbeta is not None or not fixed:
-        run(kernels().batchnorm_sums, &args, tiles, ns)
+        run(kernels().batchnorm_sums, &args, tiles, ns, scratch)
         add_up(
             args.partial, args.variance, args.sums, dgamma, dbeta, tiles, args.C, epsilon,
             accumulate,
         )
     if dx is not None:
         args.y = f32(dx)
-        run(
-            kernels().batchnorm_input_gradient, &args, tiles, ns,
-            CNN_NORM_SCRATCH(args.C) * sizeof(float),
-        )
+        run(kernels().batchnorm_input_gradient, &args, tiles, ns, scratch)
     release(workspace)
 
 

@@ -21,7 +21,7 @@ def _count(rows, mask):
     return float(rows) if mask is None else np.count_nonzero(mask) + MASK_EPSILON
 
 
-def batchnorm_forward(y, mean, variance, x, gamma, beta, mask, *, epsilon):
+def batchnorm_forward(y, mean, variance, x, gamma, beta, mask, *, epsilon, activation=None):
     """Normalize every column: ``y = (x - mean) / sqrt(variance + epsilon) gamma + beta``.
 
     mean and (population) variance are those of the rows that the mask chooses; of no rows
@@ -33,6 +33,7 @@ def batchnorm_forward(y, mean, variance, x, gamma, beta, mask, *, epsilon):
     x : (rows, C)
     gamma, beta : (C,) or None: ones, zeros
     mask : (rows,) uint8 or None: all rows count
+    activation : None or "relu", of what is normalized
     """
     chosen = x.astype(np.float64)
     if mask is not None:
@@ -41,16 +42,17 @@ def batchnorm_forward(y, mean, variance, x, gamma, beta, mask, *, epsilon):
     m = chosen.sum(axis=0) / max(count, MASK_EPSILON)
     mean[...] = m
     variance[...] = np.square(chosen - m).sum(axis=0) / max(count, MASK_EPSILON)
-    batchnorm_inference(y, x, mean, variance, gamma, beta, epsilon=epsilon)
+    batchnorm_inference(y, x, mean, variance, gamma, beta, epsilon=epsilon, activation=activation)
 
 
-def batchnorm_inference(y, x, mean, variance, gamma, beta, *, epsilon):
+def batchnorm_inference(y, x, mean, variance, gamma, beta, *, epsilon, activation=None):
     """Normalize every column by statistics that are given.
 
     y : (rows, C), output; may alias x
     x : (rows, C)
     mean, variance : (C,)
     gamma, beta : (C,) or None: ones, zeros
+    activation : None or "relu", of what is normalized
     """
     scale = 1 / np.sqrt(variance + x.dtype.type(epsilon))
     if gamma is not None:
@@ -58,10 +60,26 @@ def batchnorm_inference(y, x, mean, variance, gamma, beta, *, epsilon):
     y[...] = (x - mean) * scale
     if beta is not None:
         y += beta
+    if activation == "relu":
+        np.maximum(y, 0, out=y)
 
 
 def batchnorm_backward(
-    dx, dgamma, dbeta, dy, x, mean, variance, gamma, mask, *, epsilon, fixed=False, accumulate=False
+    dx,
+    dgamma,
+    dbeta,
+    dy,
+    x,
+    mean,
+    variance,
+    gamma,
+    beta,
+    mask,
+    *,
+    epsilon,
+    activation=None,
+    fixed=False,
+    accumulate=False,
 ):
     """Gradients of batch normalization.
 
@@ -78,8 +96,14 @@ def batchnorm_backward(
     dy, x : (rows, C)
     mean, variance : (C,), of the forward pass
     gamma : (C,) or None: ones
+    beta : (C,) or None: zeros; read where there is an activation
     mask : (rows,) uint8 or None
+    activation : None or "relu": that of the forward pass, whose output is computed anew
     """
+    if activation == "relu":
+        y = np.empty_like(x)
+        batchnorm_inference(y, x, mean, variance, gamma, beta, epsilon=epsilon)
+        dy = np.where(y > 0, dy, y * 0)
     wide, off = dy.astype(np.float64), x.astype(np.float64) - mean
     inverse = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
     sums, products = wide.sum(axis=0), (wide * off).sum(axis=0)
