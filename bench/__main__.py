@@ -3,7 +3,8 @@
 ``python -m bench peers`` installs PyTorch, TensorFlow and onnxruntime to be timed against
 (:mod:`bench.peers`), ``python -m bench sweep`` looks at random shapes instead
 (:mod:`bench.sweep`), ``python -m bench ulps`` at the errors of elementary functions
-(:mod:`bench.ulps`), ``python -m bench points`` at those of Winograd's convolution
+(:mod:`bench.ulps`), ``python -m bench memory`` at a training step's peak
+(:mod:`bench.memory`), ``python -m bench points`` at those of Winograd's convolution
 (:mod:`bench.points`).
 """
 
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import re
 import sys
@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import peers, points, report, sweep, ulps
+from bench import memory, peers, points, report, sweep, ulps
 from bench.driver import Options, Team, measure
 from bench.results import summary
 from bench.suite import ROWS, Row
@@ -29,7 +29,13 @@ from cnnlite.kernels.native import dispatch
 from cnnlite.kernels.registry import BACKENDS
 
 FORMAT = 1  # of the JSON file
-OTHERS = {"sweep": sweep.main, "ulps": ulps.main, "points": points.main, "peers": peers.main}
+OTHERS = {
+    "sweep": sweep.main,
+    "ulps": ulps.main,
+    "points": points.main,
+    "peers": peers.main,
+    "memory": memory.main,
+}
 QUICK = {"rounds": 2, "turn": 0.01, "warm_up": 0.01, "pause": 0.0, "long_pause": 0.0}
 
 
@@ -40,7 +46,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         description="Time cnnlite against NumPy and its peers, in alternation, each contestant "
         "in a process of its own.",
         epilog=f"{report.EXPLANATION} `python -m bench sweep` looks for slow shapes instead, "
-        "`ulps` and `points` for errors.",
+        "`ulps` and `points` for errors, `memory` at a training step's peak; `peers` makes the "
+        "environments for --peers.",
     )
     add = parser.add_argument
     add("--threads", type=_threads, nargs="+", default=sorted({1, cpus}), metavar="N")
@@ -57,13 +64,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "the peers, the others are shown with the share of their own peaks",
     )
     add("--backend", choices=BACKENDS, help="cnnlite's back end")
-    add(
-        "--peers",
-        type=_peers,
-        default=os.environ.get(peers.VARIABLE) or None,
-        metavar="DIR",
-        help=f"environments that `python -m bench peers DIR` made (default: ${peers.VARIABLE})",
-    )
+    peers.add_option(parser)
     add("--json", type=Path, default=Path("bench-results.json"), metavar="FILE")
     add("--markdown", type=Path, metavar="FILE", help="also write the table as Markdown")
     arguments = parser.parse_args(argv)
@@ -80,14 +81,6 @@ def _threads(text: str) -> int:
         return checked_thread_count(text, "--threads")
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _peers(text: str) -> str:
-    if not peers.found(text):
-        raise argparse.ArgumentTypeError(
-            f"no environment in {text!r}. Make them with: python -m bench peers {text}"
-        )
-    return text
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -149,6 +142,8 @@ def run(rows: list[Row], threads: list[int], options: Options, found: dict[str, 
                     found["rows"].append(result)
                     print(report.lines(result), flush=True)
             found["contestants"][str(n)] = team.about()
+    for line in report.scaling(found["rows"]):
+        print(line)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ is installed (PyTorch has some with CUDA) is for pip's configuration to say.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -39,6 +40,26 @@ def _is_made(folder: Path, peer: str) -> bool:
 def found(folder: str | Path) -> list[str]:
     """Return the peers whose environments were made there."""
     return [peer for peer in REQUIREMENTS if python(folder, peer)]
+
+
+def _folder(text: str) -> str:
+    if not found(text):
+        raise argparse.ArgumentTypeError(
+            f"no environment of these versions in {text!r}. Make them with: "
+            f"python -m bench peers {text}"
+        )
+    return text
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--peers``."""
+    parser.add_argument(
+        "--peers",
+        type=_folder,
+        default=os.environ.get(VARIABLE) or None,
+        metavar="DIR",
+        help=f"environments that `python -m bench peers DIR` made (default: ${VARIABLE})",
+    )
 
 
 def _make(folder: Path, requirements: tuple[str, ...]) -> None:

@@ -122,6 +122,23 @@ def limits(machine: dict[str, Any]) -> list[str]:
     return out
 
 
+def scaling(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return, of each training row run on several numbers of threads, the fewest's time over
+    the others': that of two runs, some minutes apart."""
+    times: dict[str, dict[int, float]] = {}
+    for r in rows:
+        if r["images"] and "error" not in r:
+            times.setdefault(r["row"], {})[r["threads"]] = r["contestants"][OURS]["seconds"]
+    out = []
+    for row, by_threads in times.items():
+        (fewest, slowest), *others = sorted(by_threads.items())
+        out += [
+            f"{row}: {n} threads are {_digits(slowest / seconds)}x as fast as {fewest}"
+            for n, seconds in others
+        ]
+    return out
+
+
 def markdown(report: dict[str, Any]) -> str:
     """Return the whole report as Markdown, every contestant in a column of its own."""
     rows = report["rows"]
@@ -133,4 +150,5 @@ def markdown(report: dict[str, Any]) -> str:
         table.append([*cells(r), *(_peer(r["contestants"].get(p)) for p in used), *others])
     body = ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in table]
     notes = [f"- {line}" for line in limits(report["machine"])]
-    return "\n".join([EXPLANATION, "", *notes, "", *body, ""])
+    threads = [f"- {line}" for line in scaling(rows)]
+    return "\n".join([EXPLANATION, "", *notes, "", *body, "", *threads, ""])

@@ -7,6 +7,7 @@ It reads requests from stdin, one JSON object a line, and answers each with one:
   the job, warm it up for S seconds
 - ``{"do": "time", "seconds": S}``: ``{"times": [seconds per unit, ...]}``
 - ``{"do": "outputs", "file": FILE}``: write the results of one run as .npz
+- ``{"do": "memory"}``: ``{"bytes": resident peak less what was resident after the import}``
 - ``{"do": "drop"}``: free the job's memory
 
 A failed request is answered with ``{"error": ...}``.  The number of threads comes from
@@ -20,6 +21,7 @@ import json
 import os
 import platform
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,12 +30,20 @@ from bench.contestants import CONTESTANTS
 from bench.job import Job, aligned, turn, warm_up
 
 
+def resident(field: str) -> int:
+    """Return this process's resident bytes, now (VmRSS) or at their most (VmHWM)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (kilobytes,) = (line.split()[1] for line in lines if line.startswith(f"{field}:"))
+    return int(kilobytes) * 1024
+
+
 class Worker:
     """Answers the requests of one contestant."""
 
     def __init__(self, name: str) -> None:
         self.contestant = CONTESTANTS[name]
         self.module: Any = importlib.import_module(f"bench.contestants.{self.contestant.module}")
+        self.imported = resident("VmRSS") if sys.platform == "linux" else None
         self.job: Job | None = None
         self.runs = 1
 
@@ -56,6 +66,11 @@ class Worker:
         self.job.run()
         np.savez(file, **self.job.outputs())
         return {}
+
+    def memory(self) -> dict[str, Any]:
+        if self.imported is None:
+            raise OSError(f"memory: needs Linux's /proc/self/status. This is {sys.platform}.")
+        return {"bytes": resident("VmHWM") - self.imported}
 
     def drop(self) -> dict[str, Any]:
         self.job = None

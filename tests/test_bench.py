@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import driver, goals, job, report, results
+from bench import driver, goals, job, memory, report, results
 from bench.contestants import CONTESTANTS, OURS
 from bench.driver import Measured, Options, Process, Team, WorkerError, environment, prepared
-from bench.suite import ROWS, Row
+from bench.products import Matmul
+from bench.suite import ROWS, Row, matmul_row
 from tests.bench_checks import SMALL_ROWS
 from tests.processes import output_of, run_python
 
@@ -102,7 +103,7 @@ def test_harness_end_to_end(tmp_path: Path):
         (("--rounds", "0"), "--rounds must be at least 1. Got 0."),
         (("--threads", "0"), "not a number of threads"),
         (("--simd", "sse9"), "invalid choice: 'sse9'"),
-        (("--peers", "nowhere"), "no environment in 'nowhere'. Make them with: python -m bench"),
+        (("--peers", "nowhere"), "no environment of these versions in 'nowhere'. Make them with: "),
     ],
 )
 def test_bad_arguments_are_errors(arguments: tuple[str, ...], message: str, tmp_path: Path):
@@ -116,6 +117,13 @@ def test_bad_arguments_are_errors(arguments: tuple[str, ...], message: str, tmp_
 def test_list_names_every_row():
     listed = output_of("from bench.__main__ import main; main(['--list'])").splitlines()
     assert [line.rsplit(": ", 1)[0] for line in listed] == [row.name for row in ROWS]
+
+
+def test_memory_is_the_peak_beyond_the_import():
+    """A product of 4 MiB by 4 MiB: two operands and the result at least, and no library."""
+    row = matmul_row(Matmul(name="square", m=1024, n=1024, k=1024))
+    found = memory.peak(row, "numpy", 1, Options(**QUICK))
+    assert 12 << 20 < found < 100 << 20
 
 
 def test_a_failed_request_leaves_the_worker_alive():
@@ -202,6 +210,16 @@ def test_other_levels_are_shown_with_their_own_peaks():
     assert found["of_limit"] == pytest.approx(3 / 4) and found["best_peer"] is None
     assert found["levels"]["cnnlite-baseline"]["of_limit"] == pytest.approx(2 / 2.5)
     assert "cnnlite-baseline 3.00 s ±0% 2.00 GFLOP/s 80%" in report.lines(found)
+
+
+def test_scaling_is_the_time_of_fewest_threads_over_the_others():
+    def row(name: str, threads: int, seconds: float, images: int = 64) -> dict[str, Any]:
+        times = {"contestants": {OURS: {"seconds": seconds}}}
+        return {"row": name, "threads": threads, "images": images} | times
+
+    rows = [row("train", 1, 3.0), row("matmul", 1, 3.0, 0), row("one", 1, 1.0)]
+    rows += [row("train", 2, 2.0), row("matmul", 2, 1.0, 0)]
+    assert report.scaling(rows) == ["train: 2 threads are 1.50x as fast as 1"]
 
 
 def test_summary_of_a_row_that_cnnlite_fails():
