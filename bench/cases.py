@@ -28,7 +28,7 @@ from bench.windows import VALID
 
 ACTIVATIONS: tuple[tuple[str, tuple[float, ...]], ...] = (
     *((name, ()) for name in ("relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "hard_sigmoid")),
-    *((name, ()) for name in ("silu", "softplus", "softsign", "exponential")),
+    *((name, ()) for name in ("silu", "softplus", "softsign", "exponential", "log", "erf")),
     ("leaky_relu", (0.3, math.inf, 0.0)),
     ("leaky_relu", (0.25, 2.0, 0.5)),
     ("leaky_relu", (0.0, 6.0, 0.0)),

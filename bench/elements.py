@@ -32,6 +32,7 @@ class Elementwise(Case):
         params = {"function": self.function}
         params["parameters"] = self.parameters
         if self.operation == "unary":
+            a = np.abs(a) if self.function == "log" else a
             return Arguments([unwritten(self.shape, dtype)], [a], params)
         if self.function not in FROM_INPUT:
             out = np.empty_like(b)
@@ -45,7 +46,10 @@ class Elementwise(Case):
             bound = _unary_bound(self.function, arguments.inputs[0], expected[0], dtype)
             return [bound(function_ulps)]
         dy, y = arguments.inputs
-        return [np.abs(dy) * _slope_error(self, y, u, function_ulps) + 3 * u * np.abs(expected[0])]
+        error = np.abs(dy) * _slope_error(self, y, u, function_ulps) + 3 * u * np.abs(expected[0])
+        if self.function == "erf":  # e^(-x^2), its multiple and the result may be denormal
+            error += float(np.finfo(dtype).smallest_subnormal) * (1 + 2 * np.abs(dy))
+        return [error]
 
 
 def _gelu_tanh_parts(x):
@@ -71,8 +75,8 @@ def _unary_bound(function, x, expected, dtype):
             s, twice, _ = _gelu_tanh_parts(x)
             relative = 2 * (count + 1) * u + 6 * u * (1 - s) * np.abs(twice)
             return np.abs(expected) * relative + tiny * (1 + np.abs(x))
-        # x times a function's value; gelu's is a product of three, elu has two constants.
-        count = count + {"silu": 1, "elu": 2, "gelu": 4}.get(function, 0)
+        # x times a function's value; elu has two constants.
+        count = count + {"silu": 1, "gelu": 1, "elu": 2}.get(function, 0)
         rounding = tiny * np.abs(x) if function in ("silu", "gelu") else 0
         return ulps(expected, count, dtype) + rounding
 
@@ -100,6 +104,9 @@ def _slope_error(case, y, u, count):
     if case.function == "silu":
         s = 1 / (1 + np.exp(-y))
         return f + u * np.abs(y) * 2 + (f + 4 * u) * np.abs(y) * s
+    if case.function == "erf":
+        # x^2 is rounded before the exponential; log's 1 / x is one of the three roundings.
+        return (f + (2 + y * y) * u) * 2 / np.sqrt(np.pi) * np.exp(-y * y)
     if case.function == "softsign":
         return 3 * u / (1 + np.abs(y)) ** 2
     return 0.0

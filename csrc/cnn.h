@@ -31,7 +31,9 @@ enum cnn_function {
     CNN_SILU,
     CNN_SOFTPLUS,
     CNN_SOFTSIGN,
-    CNN_EXPONENTIAL
+    CNN_EXPONENTIAL,
+    CNN_LOG,
+    CNN_ERF
 };
 
 /* Each family's header: its structs, what a tile is, and its list of kernels.

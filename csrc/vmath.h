@@ -1,5 +1,5 @@
-/* Elementary functions of a vector: exp, expm1, log, log1p, sigmoid, tanh, and the tail of
- * the normal distribution.
+/* Elementary functions of a vector: exp, expm1, log, log1p, sigmoid, tanh, erf, gelu, and the
+ * tail of the normal distribution.
  *
  * Each is a reduction of the argument to a small interval, a polynomial there,
  * and a reconstruction, without branches, so that every lane costs the same and
@@ -9,8 +9,8 @@
  * is exact even where the level has no FMA.
  *
  * The largest errors found, in units in the last place, at the worst level, stand
- * beside each function; tests/kernels/test_vmath_ulp.py samples them.  NaN gives
- * NaN, denormals count in full, as arguments and as results.
+ * beside each function: `python -m bench ulps` finds them, tests/kernels/test_vmath_ulp.py
+ * samples them.  NaN gives NaN, denormals count in full, as arguments and as results.
  */
 #ifndef CNN_VMATH_H
 #define CNN_VMATH_H
@@ -31,7 +31,20 @@ CNN_INLINE vf vf_polynomial(vf x, const float *c, int degree)
     return y;
 }
 
-/* x 2^n for whole n in [-150, 150], rounded once where the result is denormal. */
+/* The same as e(x^2) + x o(x^2), two sums that do not wait for each other: for the higher
+ * degrees, where the processor would run out of other work. */
+CNN_INLINE vf vf_long_polynomial(vf x, const float *c, int degree)
+{
+    const vf square = x * x;
+    vf even = vf_set1(c[degree & ~1]), odd = vf_set1(c[(degree - 1) | 1]);
+    for (int i = (degree & ~1) - 2; i >= 0; i -= 2)
+        even = vf_fma(even, square, vf_set1(c[i]));
+    for (int i = ((degree - 1) | 1) - 2; i >= 0; i -= 2)
+        odd = vf_fma(odd, square, vf_set1(c[i]));
+    return vf_fma(odd, x, even);
+}
+
+/* x 2^n for whole n in [-160, 160], rounded once where the result is denormal. */
 CNN_INLINE vf vf_scale(vf x, vf n)
 {
 #if defined(__AVX512F__)
@@ -48,13 +61,15 @@ CNN_INLINE vf vf_scale(vf x, vf n)
 #endif
 }
 
-/* e^x = 2^n (1 + p) for n the whole number nearest to x / ln 2. */
+/* e^(x + tail) = 2^n (1 + p) for n the whole number nearest to (x + tail) / ln 2, with a tail
+ * of |tail| < 0.25: what rounding x + tail would lose counts.  If there is a tail, x must be a
+ * multiple of 2^-16. */
 struct vf_exp_parts {
     vf n;
     vf high, rest; /* p = high + rest, |rest| much smaller */
 };
 
-CNN_INLINE struct vf_exp_parts vf_exp_parts(vf x)
+CNN_INLINE struct vf_exp_parts vf_exp_parts(vf x, vf tail)
 {
     static const float q[] = {
         0x1.000000p-1f, 0x1.555554p-3f,  0x1.555486p-5f,
@@ -62,10 +77,10 @@ CNN_INLINE struct vf_exp_parts vf_exp_parts(vf x)
     };
     /* Adding 1.5 * 2^23 rounds off the fraction. */
     const vf magic = vf_set1(0x1.8p23f);
-    const vf n = vf_fma(x, vf_set1(0x1.715476p0f), magic) - magic;
-    /* r = x - n ln 2, |r| <= 0.35, with ln 2 as 9 bits and what is left of it. */
+    const vf n = vf_fma(x + tail, vf_set1(0x1.715476p0f), magic) - magic;
+    /* r = x + tail - n ln 2, |r| <= 0.35, with ln 2 as 9 bits and what is left of it. */
     const vf high = vf_fma(n, vf_set1(-0x1.63p-1f), x); /* exact */
-    const vf low = n * 0x1.bd0106p-13f;
+    const vf low = vf_fma(n, vf_set1(0x1.bd0106p-13f), tail);
     const vf r = high + low;
     /* e^r = 1 + (high + (low + r^2 q(r))): the larger a term, the later it is added,
      * and the rounding of r matters in r^2 q(r) alone. */
@@ -77,15 +92,15 @@ CNN_INLINE vf vf_exp(vf x)
 {
     /* Beyond these limits the result is 0 or infinite all the same. */
     x = vf_min(vf_set1(100.0f), vf_max(vf_set1(-104.0f), x));
-    const struct vf_exp_parts e = vf_exp_parts(x);
+    const struct vf_exp_parts e = vf_exp_parts(x, vf_set1(-0.0f));
     return vf_scale(1.0f + (e.high + e.rest), e.n);
 }
 
-/* e^x - 1 for x <= 0; 2.2 ulp. */
+/* e^x - 1 for x <= 0; 0.87 ulp. */
 CNN_INLINE vf vf_expm1(vf x)
 {
     x = vf_max(vf_set1(-30.0f), x); /* -1 below */
-    const struct vf_exp_parts e = vf_exp_parts(x);
+    const struct vf_exp_parts e = vf_exp_parts(x, vf_set1(-0.0f));
     /* 2^n p + (2^n - 1): the difference is exact down to 2^-24. */
     const vf power = vf_scale(vf_set1(1.0f), e.n);
     return vf_fma(power, e.high + e.rest, power - 1.0f);
@@ -165,6 +180,26 @@ CNN_INLINE vf vf_tanh(vf x)
     return (vf)((vi)vf_select(size < 0.55f, small, large) | sign);
 }
 
+/* erf x; 1.45 ulp. */
+CNN_INLINE vf vf_erf(vf x)
+{
+    static const float p[] = {
+        0x1.06eba8p-3f,  -0x1.812726p-2f, 0x1.ce256ap-4f,
+        -0x1.b735eap-6f, 0x1.4b7630p-8f,  -0x1.4cd860p-11f,
+    };
+    static const float log_erfc[] = {
+        -0x1.b66712p-14f, -0x1.20c89cp0f,  -0x1.45e5cap-1f, -0x1.ac2394p-4f,
+        0x1.70f42ap-6f,   -0x1.98aa80p-9f, 0x1.ab24a4p-13f,
+    };
+    const vf size = vf_abs(x);
+    /* Near 0 |x| + |x| p(x^2), elsewhere 1 - erfc |x|, which is 1 from 4 on; the sign last. */
+    const vf small = vf_fma(size, vf_polynomial(x * x, p, 5), size);
+    const vf s = vf_min(vf_set1(4.0f), size);
+    const vf large = 1.0f - vf_exp(vf_long_polynomial(s, log_erfc, 6));
+    const vi sign = (vi)x & (int32_t)0x80000000;
+    return (vf)((vi)vf_select(size < 0.85f, small, large) | sign);
+}
+
 /* The tail of the standard normal distribution, Q(x) = erfc(x / sqrt 2) / 2 for x >= 0, as
  * power * ratio with power = e^(-x^2/2), which alone leaves the range of normal floats. */
 struct vf_normal_tail {
@@ -189,6 +224,42 @@ CNN_INLINE struct vf_normal_tail vf_normal_tail(vf x)
     static const float series[] = {1.0f, -0.5f, 0x1.555556p-3f, -0x1.555556p-5f};
     const vf power = vf_fma(-e, r * vf_polynomial(r, series, 3), e);
     return (struct vf_normal_tail){power, vf_polynomial(t, p, 9) / (x + 3.0f)};
+}
+
+/* x Phi(x), Phi the normal distribution; 1.50 ulp.  NaN at -inf, as -inf times 0 is. */
+CNN_INLINE vf vf_gelu(vf x)
+{
+    /* Q(s) = 1 - Phi(s) for s = |x|, as one exponential of a sum of two floats:
+     *     Q(s)   = e^(-s (7/16 s + 11/16) + near(s - 2)) / 2     up to 4,
+     *     s Q(s) = e^(-s^2 / 2 - 15/16 + far(1 / s^2))           from there on,
+     * where the polynomials are small corrections: under 0.1. */
+    static const float near[] = {
+        0x1.1e6a68p-5f,   0x1.074f30p-4f,   -0x1.5f4d82p-8f,  -0x1.442b10p-7f,
+        0x1.ae97eap-10f,  -0x1.fbf82ep-13f, 0x1.dfd312p-16f,  -0x1.031a4cp-19f,
+        -0x1.3f988ep-22f, 0x1.8c9e82p-23f,  -0x1.1abe2ap-25f,
+    };
+    static const float far[] = {
+        0x1.301afcp-6f, -0x1.ffef70p-1f, 0x1.3dee30p1f,
+        -0x1.6b2f26p3f, 0x1.bce63cp5f,   -0x1.47da68p7f,
+    };
+    const vf size = vf_abs(x);
+    const vf s = vf_min(vf_set1(14.5f), size); /* s Q(s) is 0 from there on */
+    const vi is_far = s > 4.0f;
+    const vf a = vf_select(is_far, vf_set1(-0x8p-4f), vf_set1(-0x7p-4f));
+    const vf b = vf_select(is_far, vf_set1(0.0f), vf_set1(-0xbp-4f));
+    const vf c = vf_select(is_far, vf_set1(-0xfp-4f), vf_set1(0.0f));
+    /* s = h + d with h a multiple of 2^-6: then s (a s + b) = h (a h + b) + d (a (s + h) + b),
+     * the first term, with c, an exact multiple of 2^-16, and the second under 0.12. */
+    const vf magic = vf_set1(0x1.8p17f);
+    const vf h = (s + magic) - magic;
+    const vf correction = vf_select(is_far, vf_polynomial(1.0f / (s * s), far, 5),
+                                    vf_long_polynomial(s - 2.0f, near, 10));
+    const struct vf_exp_parts e =
+        vf_exp_parts(vf_fma(vf_fma(a, h, b), h, c), vf_fma(s - h, vf_fma(a, s + h, b), correction));
+    /* s Q(s) = factor 2^n (1 + p) */
+    const vf factor = vf_select(is_far, vf_set1(1.0f), 0.5f * s);
+    const vf tail = vf_scale(vf_fma(factor, e.high + e.rest, factor), e.n);
+    return vf_select(x < 0.0f, x * 0.0f, x) - tail;
 }
 
 #endif

@@ -1,10 +1,10 @@
-"""Activations and their derivatives for single numbers, from their papers' formulas."""
+"""Functions and their derivatives for single numbers, from their formulas."""
 
 from __future__ import annotations
 
 import math
 
-from tests.naive_numbers import exp, sigmoid
+from tests.naive_numbers import exp, log, sigmoid
 
 NAN = math.nan
 
@@ -61,6 +61,8 @@ FUNCTIONS = {
     "softplus": softplus,
     "softsign": lambda x: NAN if math.isinf(x) else x / (1 + abs(x)),
     "exponential": exp,
+    "log": log,
+    "erf": math.erf,
 }
 
 
@@ -80,7 +82,7 @@ def _gelu_tanh_slope(x: float) -> float:
     return (1 + t) / 2 + x / 2 * (1 - t * t) * root * (1 + 3 * 0.044715 * x * x)
 
 
-# dy/dx from y; the last four from x.
+# dy/dx from y; the last six from x.
 SLOPES = {
     "relu": lambda y: 1.0 if y > 0 else 0.0,
     "sigmoid": lambda y: y * (1 - y),
@@ -94,6 +96,8 @@ SLOPES = {
     "gelu_tanh": _gelu_tanh_slope,
     "silu": lambda x: sigmoid(x) * (1 + x * (1 - sigmoid(x))),
     "softsign": lambda x: 1 / (1 + abs(x)) ** 2,
+    "log": lambda x: 1 / x,
+    "erf": lambda x: 2 / math.sqrt(math.pi) * math.exp(-x * x),
 }
 
 

@@ -66,6 +66,7 @@ from cnnlite.ops.crossentropy import (
     sparse_softmax_crossentropy_backward,
     sparse_softmax_crossentropy_forward,
 )
+from cnnlite.ops.elementary import erf, erf_backward, log, log_backward
 from cnnlite.ops.elementwise import (
     concatenate,
     reshape,
@@ -216,6 +217,8 @@ __all__ = [
     "elementwise_loss_forward",
     "elu",
     "elu_backward",
+    "erf",
+    "erf_backward",
     "exponential",
     "exponential_backward",
     "flip2d",
@@ -236,6 +239,8 @@ __all__ = [
     "layernorm_forward",
     "leaky_relu",
     "leaky_relu_backward",
+    "log",
+    "log_backward",
     "log_softmax",
     "log_softmax_backward",
     "logical_and",

@@ -1,4 +1,4 @@
-"""What the activations have in common: one kernel of one array, and one of its gradient."""
+"""What functions of one array have in common: one kernel, and one of the gradient."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from cnnlite.ops.core import Output, Tensor, run, same_shape, tensor
 
 # Whose gradient is computed from the input of the forward pass; the others' from the output.
-FROM_INPUT = ("gelu", "gelu_tanh", "silu", "softsign")
+FROM_INPUT = ("gelu", "gelu_tanh", "silu", "softsign", "log", "erf")
 
 
 def unary(where: str, x: Any, out: Any, function: str, parameters: tuple = ()) -> Tensor:

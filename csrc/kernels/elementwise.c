@@ -42,14 +42,8 @@ CNN_INLINE vf function_of(enum cnn_function f, const float *parameters, vf x)
     case CNN_ELU:
         return vf_select(x > 0.0f, parameters[1] * x,
                          parameters[0] * parameters[1] * vf_expm1(vf_min(zero, x)));
-    case CNN_GELU: {
-        const vf size = vf_abs(x);
-        const struct vf_normal_tail q = vf_normal_tail(size);
-        /* x Q(-x) below 0 (NaN at -inf), x - x Q(x) above, where x Q(x) is 0 at
-         * +inf. */
-        const vf tail = vf_min(vf_set1(16.0f), size) * q.ratio * q.power;
-        return vf_select(x < 0.0f, x * q.ratio * q.power, x - tail);
-    }
+    case CNN_GELU:
+        return vf_gelu(x);
     case CNN_GELU_TANH:
         return x * gelu_tanh(x).s;
     case CNN_HARD_SIGMOID:
@@ -62,6 +56,10 @@ CNN_INLINE vf function_of(enum cnn_function f, const float *parameters, vf x)
         return x / (1.0f + vf_abs(x));
     case CNN_EXPONENTIAL:
         return vf_exp(x);
+    case CNN_LOG:
+        return vf_log(x);
+    case CNN_ERF:
+        return vf_erf(x);
     default:
         return x;
     }
@@ -87,7 +85,9 @@ CNN_INLINE void apply(enum cnn_function f, const struct cnn_elementwise *a, stru
     X(CNN_SILU)                                                                                    \
     X(CNN_SOFTPLUS)                                                                                \
     X(CNN_SOFTSIGN)                                                                                \
-    X(CNN_EXPONENTIAL)
+    X(CNN_EXPONENTIAL)                                                                             \
+    X(CNN_LOG)                                                                                     \
+    X(CNN_ERF)
 
 void CNN_NAME(unary)(const void *args, ptrdiff_t tile, void *scratch)
 {
@@ -105,7 +105,7 @@ void CNN_NAME(unary)(const void *args, ptrdiff_t tile, void *scratch)
     }
 }
 
-/* dy f'(x), from v = f(x) or, for gelu, silu and softsign, from v = x; NaN in v
+/* dy f'(x), from v = f(x) or, for gelu, silu, softsign, log and erf, from v = x; NaN in v
  * gives NaN. */
 CNN_INLINE vf gradient(enum cnn_function f, const float *parameters, vf dy, vf v)
 {
@@ -153,6 +153,10 @@ CNN_INLINE vf gradient(enum cnn_function f, const float *parameters, vf dy, vf v
     }
     case CNN_EXPONENTIAL:
         return dy * v;
+    case CNN_LOG:
+        return dy / v;
+    case CNN_ERF:
+        return dy * (0x1.20dd76p0f * vf_exp(-v * v)); /* 2 / sqrt(pi) */
     default:
         return dy;
     }

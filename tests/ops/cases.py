@@ -20,6 +20,8 @@ ARITHMETIC = (
 CASES = [
     *(Case(f, getattr(ops, f), {"x": array(3, 4)}, batched=("x",)) for f in ops.ACTIVATIONS),
     *(gradient_case(f"{f}_backward") for f in ops.ACTIVATIONS),
+    *(Case(f.__name__, f, {"x": positive(3, 4)}, batched=("x",)) for f in (ops.log, ops.erf)),
+    *(gradient_case(name, second="x") for name in ("log_backward", "erf_backward")),
     *(
         Case(
             f,

@@ -26,6 +26,8 @@ cdef extern from "cnn.h":
         CNN_SOFTPLUS
         CNN_SOFTSIGN
         CNN_EXPONENTIAL
+        CNN_LOG
+        CNN_ERF
 
 # The table of the level in use.
 cdef cnn_table *table

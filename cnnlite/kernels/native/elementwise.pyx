@@ -3,9 +3,9 @@
 cimport numpy as cnp
 
 from cnnlite.kernels.native.dispatch cimport (
-    CNN_ELU, CNN_EXPONENTIAL, CNN_GELU, CNN_GELU_TANH, CNN_HARD_SIGMOID, CNN_LEAKY_RELU,
-    CNN_RELU, CNN_SIGMOID, CNN_SILU, CNN_SOFTPLUS, CNN_SOFTSIGN, CNN_TANH, cnn_kernel, f32, run,
-    table,
+    CNN_ELU, CNN_ERF, CNN_EXPONENTIAL, CNN_GELU, CNN_GELU_TANH, CNN_HARD_SIGMOID,
+    CNN_LEAKY_RELU, CNN_LOG, CNN_RELU, CNN_SIGMOID, CNN_SILU, CNN_SOFTPLUS, CNN_SOFTSIGN,
+    CNN_TANH, cnn_kernel, f32, run, table,
 )
 
 cdef extern from "cnn.h":
@@ -50,10 +50,12 @@ CODES = {
     "softplus": CNN_SOFTPLUS,
     "softsign": CNN_SOFTSIGN,
     "exponential": CNN_EXPONENTIAL,
+    "log": CNN_LOG,
+    "erf": CNN_ERF,
 }
 # Functions without an exponential, and derivatives with one.
 CHEAP = {CNN_RELU, CNN_LEAKY_RELU, CNN_HARD_SIGMOID, CNN_SOFTSIGN}
-DEAR = {CNN_GELU, CNN_GELU_TANH, CNN_SILU, CNN_SOFTPLUS}
+DEAR = {CNN_GELU, CNN_GELU_TANH, CNN_SILU, CNN_SOFTPLUS, CNN_ERF}
 
 
 cdef int set_parameters(cnn_elementwise *args, tuple parameters) except -1:

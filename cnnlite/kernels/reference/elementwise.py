@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+_erf = np.vectorize(math.erf, otypes=[np.float64])
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 _ROOT = math.sqrt(2 / math.pi)
 
@@ -75,12 +76,14 @@ FUNCTIONS: dict[str, tuple[Callable, Callable]] = {
     ),
     "softsign": (lambda x: x / (1 + np.abs(x)), lambda x: 1 / (1 + np.abs(x)) ** 2),
     "exponential": (np.exp, lambda y: y),
+    "log": (np.log, lambda x: 1 / x),
+    "erf": (_erf, lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x)),
 }
-FROM_INPUT = ("gelu", "gelu_tanh", "silu", "softsign")
+FROM_INPUT = ("gelu", "gelu_tanh", "silu", "softsign", "log", "erf")
 
 
 def unary(y, x, *, function, parameters=()):
-    """Apply an activation: ``y = function(x)``.
+    """Apply a function to each element: ``y = function(x)``.
 
     y : output, any shape; may alias x
     x : same shape
@@ -106,14 +109,16 @@ def unary(y, x, *, function, parameters=()):
     "softplus"      ``log(1 + e^x)``
     "softsign"      ``x / (1 + |x|)``
     "exponential"   ``e^x``
+    "log"           the natural logarithm; NaN below 0
+    "erf"           ``2 / sqrt(pi)`` times the integral of ``e^(-t^2)`` from 0 to x
     =============== ====================================================================
     """
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         y[...] = FUNCTIONS[function][0](x, *parameters)
 
 
 def unary_backward(dx, dy, y, *, function, parameters=(), accumulate=False):
-    """Gradient of an activation: ``dx = dy * function'``; NaN where y is NaN.
+    """Gradient of such a function: ``dx = dy * function'``; NaN where y is NaN.
 
     Most derivatives follow from the output, so that the input need not be kept:
 
@@ -137,12 +142,14 @@ def unary_backward(dx, dy, y, *, function, parameters=(), accumulate=False):
     "gelu_tanh"     ``s + 2 x s (1 - s) du/dx`` with ``s = sigmoid(2 u)``
     "silu"          ``s + x s (1 - s)`` with ``s = sigmoid(x)``
     "softsign"      ``1 / (1 + |x|)^2``
+    "log"           ``1 / x``
+    "erf"           ``2 / sqrt(pi) e^(-x^2)``
     =============== ====================================================================
 
     dx : output; may alias dy (unless ``accumulate``)
     dy, y : same shape
     """
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         slope = FUNCTIONS[function][1](y, *parameters)
         gradient = np.where(slope == 0, slope, dy * slope) if function in _STEPS else dy * slope
     if accumulate:
