@@ -14,6 +14,7 @@
     X(scatter)                                                                                     \
     X(weight_gradient)                                                                             \
     X(depthwise_weight_gradient)                                                                   \
+    X(planes)                                                                                      \
     X(sum_slices)
 
 /* pack: lay B out as panels of whole vectors, [panel][row][column], zeros after
@@ -87,6 +88,9 @@ struct cnn_correlate {
 /* depthwise: correlate with one channel and one filter in each group; packed is then
  * one matrix, (taps, channels).  Tile = (image, block of rows).
  * depthwise_weight_gradient: the same for weight_gradient.  Tile = slice. */
+
+/* planes: correlate to few filters, without strides, groups or accumulate.
+ * Tile = (image, block of rows). */
 
 /* scatter: gradient of the input where it has few channels, without groups and without
  * dilation along the width.  Tile = (image, block of dx's rows). */
@@ -233,6 +237,33 @@ static inline size_t cnn_weight_gradient_scratch(const struct cnn_weight_gradien
     const ptrdiff_t pixels = a->blocks.images * a->blocks.rows * a->w.out;
     return cnn_weight_gradient_pointers(a) +
            sizeof(float) * (size_t)(cnn_weight_gradient_copy(a) + pixels * CNN_PANEL);
+}
+
+/* What `rows` rows of outputs see, and the outputs, as planes (kernels/planes.c). */
+struct cnn_planes {
+    ptrdiff_t rows, columns;    /* of what they see; the outputs' rows are as far apart */
+    ptrdiff_t plane, out_plane; /* floats from plane to plane */
+};
+
+enum {
+    CNN_PLANES_MOST = 7, /* filters: eight fill half a vector */
+    CNN_PLANES_STEP = 32 /* pixels computed at once, at most */
+};
+
+static inline struct cnn_planes cnn_planes(const struct cnn_window *h, const struct cnn_window *w,
+                                           ptrdiff_t rows)
+{
+    struct cnn_planes p = {cnn_window_extent(h, rows), cnn_window_extent(w, w->out), 0, 0};
+    /* Loads reach a step, and what follows a row's outputs, beyond the last row. */
+    p.plane = (p.rows + 1) * p.columns + CNN_PLANES_STEP;
+    p.out_plane = rows * p.columns + CNN_PLANES_STEP;
+    return p;
+}
+
+static inline size_t cnn_planes_scratch(const struct cnn_correlate *a)
+{
+    const struct cnn_planes p = cnn_planes(&a->h, &a->w, a->blocks.rows);
+    return sizeof(float) * (size_t)(a->channels * p.plane + a->group_filters * p.out_plane);
 }
 
 #endif

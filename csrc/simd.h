@@ -77,6 +77,16 @@ CNN_INLINE vf vf_fma(vf a, vf b, vf c)
 #endif
 }
 
+/* x, of which GCC would else make a memory operand, loaded anew for each use: there may be
+ * more uses than loads in a cycle. */
+CNN_INLINE vf vf_in_register(vf x)
+{
+#if defined(__x86_64__)
+    __asm__("" : "+v"(x));
+#endif
+    return x;
+}
+
 /* The first n floats (0 <= n <= CNN_W); zeros in the lanes after them, whose
  * memory is not touched. */
 CNN_INLINE vf vf_load_n(const float *p, ptrdiff_t n)

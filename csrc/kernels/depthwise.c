@@ -75,15 +75,6 @@ CNN_INLINE ptrdiff_t next_run(struct run *run, const struct cnn_window *w, ptrdi
     return taps.first;
 }
 
-/* x, which GCC would else load anew for each use: there are more uses than loads a cycle. */
-CNN_INLINE vf vf_in_register(vf x)
-{
-#if defined(__x86_64__)
-    __asm__("" : "+v"(x));
-#endif
-    return x;
-}
-
 /* The pixels that `pixels` outputs from r on see in one row of taps. */
 CNN_INLINE void look(int pixels, vf *seen, const struct run *run, const float *line, ptrdiff_t r,
                      ptrdiff_t n)
