@@ -5,7 +5,7 @@
 (:mod:`bench.sweep`), ``python -m bench ulps`` at the errors of elementary functions
 (:mod:`bench.ulps`), ``python -m bench memory`` at a training step's peak
 (:mod:`bench.memory`), ``python -m bench points`` at those of Winograd's convolution
-(:mod:`bench.points`).
+(:mod:`bench.points`), ``python -m bench spills`` at the machine code (:mod:`bench.spills`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import memory, peers, points, report, sweep, ulps
+from bench import memory, peers, points, report, spills, sweep, ulps
 from bench.driver import Options, Team, measure
 from bench.results import summary
 from bench.suite import ROWS, Row
@@ -35,6 +35,7 @@ OTHERS = {
     "points": points.main,
     "peers": peers.main,
     "memory": memory.main,
+    "spills": spills.main,
 }
 QUICK = {"rounds": 2, "turn": 0.01, "warm_up": 0.01, "pause": 0.0, "long_pause": 0.0}
 
@@ -46,8 +47,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         description="Time cnnlite against NumPy and its peers, in alternation, each contestant "
         "in a process of its own.",
         epilog=f"{report.EXPLANATION} `python -m bench sweep` looks for slow shapes instead, "
-        "`ulps` and `points` for errors, `memory` at a training step's peak; `peers` makes the "
-        "environments for --peers.",
+        "`ulps` and `points` for errors, `memory` at a training step's peak, "
+        "`spills` at the machine code; `peers` makes the environments for --peers.",
     )
     add = parser.add_argument
     add("--threads", type=_threads, nargs="+", default=sorted({1, cpus}), metavar="N")

@@ -10,15 +10,18 @@ void CNN_NAME(probe_fma)(const void *args, ptrdiff_t tile, void *scratch)
 {
     const struct cnn_probe_fma *a = args;
     const ptrdiff_t rounds = a->rounds;
-    const vf factor = vf_set1(0.999f), term = vf_set1(0.001f); /* stays near 1: no denormals */
+    const vf factor = vf_set1(1e-9f); /* chains stay what they are: no denormals, no infinities */
     vf chain[CHAINS];
     (void)scratch;
+    /* All loops over them unrolled, so that chains are registers. */
+#pragma GCC unroll 24
     for (int i = 0; i < CHAINS; i++)
-        chain[i] = vf_set1(1.0f + (float)i); /* all different, or the compiler runs one */
-    for (ptrdiff_t round = 0; round < rounds; round++) /* unrolled, so that chains are registers */
+        chain[i] = vf_set1(1.0f + (float)(i + tile)); /* all different, none known beforehand */
+    for (ptrdiff_t round = 0; round < rounds; round++)
 #pragma GCC unroll 24
         for (int i = 0; i < CHAINS; i++)
-            chain[i] = vf_fma(chain[i], factor, term);
+            chain[i] = vf_fma(chain[i], factor, chain[i]); /* NEON's adds to a register it reads */
+#pragma GCC unroll 24
     for (int i = 1; i < CHAINS; i++)
         chain[0] += chain[i];
     a->sums[tile] = vf_sum(chain[0]);

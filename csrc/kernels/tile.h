@@ -36,7 +36,10 @@ typedef void tile_fn(const struct tile *t);
  * 12 x 2 were slower than 10.  Share of the FMA peak on Zen 4, GCC 12, 2026-11, with
  * K = 576 and B in the L2 cache: AVX-512 6x4, 8x3 and 10x2 99%, 10x1 97%, 10 half vectors
  * 81%; AVX2 6x2 97%, 10x1 83%. */
-#if CNN_REGISTERS >= 32
+#if defined(__aarch64__) /* here GCC loads all rows' numbers, one register each, then multiplies */
+#define TILE_VECTORS 4
+#define TILE_ROWS {10, 10, 7, 5}
+#elif CNN_REGISTERS >= 32
 #define TILE_VECTORS 4
 #define TILE_ROWS {10, 10, 8, 6}
 #else

@@ -102,8 +102,11 @@ static tile_fn *const V_(masked)[] = {
 TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
 #if V_VECTORS >= 4
 TILE(7, 2) TILE(8, 2) TILE(9, 2) TILE(10, 2)
-TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3) TILE(7, 3) TILE(8, 3)
-TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
+TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3) TILE(7, 3)
+TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4)
+#ifndef __aarch64__ /* see TILE_ROWS */
+TILE(8, 3) TILE(6, 4)
+#endif
 #endif
 
 static tile_fn *const V_(tiles_2)[] = {
@@ -117,11 +120,17 @@ static tile_fn *const V_(tiles_2)[] = {
 #if V_VECTORS >= 4
 static tile_fn *const V_(tiles_3)[] = {
     T_(tile_1x3), T_(tile_2x3), T_(tile_3x3), T_(tile_4x3), T_(tile_5x3), T_(tile_6x3),
-    T_(tile_7x3), T_(tile_8x3),
+    T_(tile_7x3),
+#ifndef __aarch64__
+    T_(tile_8x3),
+#endif
 };
 
 static tile_fn *const V_(tiles_4)[] = {
-    T_(tile_1x4), T_(tile_2x4), T_(tile_3x4), T_(tile_4x4), T_(tile_5x4), T_(tile_6x4),
+    T_(tile_1x4), T_(tile_2x4), T_(tile_3x4), T_(tile_4x4), T_(tile_5x4),
+#ifndef __aarch64__
+    T_(tile_6x4),
+#endif
 };
 
 #endif
