@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = ("CNNLITE_", "OMP_", "GOMP_")
+PATIENCE = float(os.environ.get("CNNLITE_TEST_PATIENCE", "1"))  # of all time limits: an emulator's
 # A shell starts its background jobs with Ctrl-C ignored, and every child inherits it: a script
 # that sends itself SIGINT begins with this, or it would wait for ever under such a shell.
 HEED_CTRL_C = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -25,7 +26,7 @@ def run_python(
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=timeout * PATIENCE,
     )
 
 
