@@ -109,9 +109,14 @@ cdef int multiply(cnn_matmul *args, bint transpose_b, ptrdiff_t b_row) except -1
     return 0
 
 
+cdef ptrdiff_t least_tiles(double flops) noexcept:
+    """Tiles for 16 threads, and for more where each then still has 40 us of work."""
+    return clamp(TILES, <ptrdiff_t>(flops / 4e6), 4 * TILES)
+
+
 cdef int cut_matmul(cnn_matmul *args, bint packed, bint sliceable) noexcept:
     """Choose the blocks of y, and the slices of K."""
-    cdef ptrdiff_t blocks
+    cdef ptrdiff_t blocks, tiles = least_tiles(2.0 * args.m * args.n * args.k)
     args.slices, args.slice = 1, 0
     # A copy of A's rows costs 4% where n = 512 and gains 4% where n = 2048; a transposed
     # A, read a cache line for each k, gains 10% from n = 512.
@@ -119,8 +124,8 @@ cdef int cut_matmul(cnn_matmul *args, bint packed, bint sliceable) noexcept:
     args.column_block = 8 * COLUMNS if packed and args.n >= 8 * COLUMNS else COLUMNS
     args.column_blocks = ceil_div(args.n, args.column_block)
     args.row_blocks = ceil_div(args.m, ROW_BLOCK)
-    if args.row_blocks * args.column_blocks < TILES:
-        args.row_blocks = clamp(args.row_blocks, TILES // args.column_blocks, args.m // 24)
+    if args.row_blocks * args.column_blocks < tiles:
+        args.row_blocks = clamp(args.row_blocks, tiles // args.column_blocks, args.m // 24)
     blocks = args.row_blocks * args.column_blocks
     if sliceable and blocks < TILES:
         args.slices = clamp(1, TILES // blocks, args.k // 1024)
