@@ -71,7 +71,8 @@ BODIES = {
     "tile, 4 vectors": r"vf_tile_\d+x4",
     "tile, masked": r"vf_masked_\d+",
     "tile, half a vector": r"vh_(tile|masked)_.*",
-    "few channels, adding up": r"scatter",
+    "to seven filters": r"planes",
+    "from few channels, adding up": r"scatter",
     "Winograd, pixels": r"winograd_weights/transform_patch",
     "Winograd, filters": r"winograd_weights",
     "Winograd, outputs": r"winograd_weights/write_patch|winograd",
@@ -87,6 +88,8 @@ BODIES = {
     "simple RNN, backward": r"simple_rnn_backward",
     "probe of the FMA peak": r"probe_fma",
 }
+# Which loop of a function that has one for each size.
+PRODUCTS = {"to seven filters": 14}
 
 
 class Loop:
@@ -151,8 +154,8 @@ def disassembly(library: Path, of: InstructionSet) -> dict[str, Code]:
     return found
 
 
-def hot_loop(code: Code, of: InstructionSet) -> Loop | None:
-    """Return the shortest loop with the most products; None without vector arithmetic."""
+def hot_loop(code: Code, of: InstructionSet, most: int | None = None) -> Loop | None:
+    """Return the shortest loop with the most products, at `most` so many; None if there is none."""
     place = {address: i for i, (address, _) in enumerate(code)}
     framed = any(text == of.frame for _, text in code)
     jumps = []
@@ -161,14 +164,19 @@ def hot_loop(code: Code, of: InstructionSet) -> Loop | None:
         if jump and int(jump[1], 16) <= address and int(jump[1], 16) in place:
             jumps.append((place[int(jump[1], 16)], end))
     loops = [Loop([text for _, text in code[begin : end + 1]], of, framed) for begin, end in jumps]
-    busy = [loop for loop in loops if loop.fmas + loop.unfused]
+    busy = [
+        loop
+        for loop in loops
+        if loop.fmas + loop.unfused and loop.products <= (most or loop.products)
+    ]
     return max(busy, key=lambda loop: (loop.products, -len(loop.lines)), default=None)
 
 
-def cell(code: dict[str, Code], level: str, pattern: str, of: InstructionSet) -> str:
+def cell(code: dict[str, Code], level: str, body: str, of: InstructionSet) -> str:
     """Return arithmetic / stores / loads: of several functions, the most of each."""
-    chosen = [lines for name, lines in code.items() if re.fullmatch(f"{level} (?:{pattern})", name)]
-    loops = [loop for lines in chosen if (loop := hot_loop(lines, of))]
+    name_of = re.compile(f"{level} (?:{BODIES[body]})")
+    chosen = [lines for name, lines in code.items() if name_of.fullmatch(name)]
+    loops = [loop for lines in chosen if (loop := hot_loop(lines, of, PRODUCTS.get(body)))]
     if not loops:
         return "-"
     arithmetic = max(loop.fmas + loop.unfused for loop in loops)
@@ -196,6 +204,6 @@ def main(argv: list[str]) -> int:
     print(f"Vector arithmetic / stores to / loads from the stack, in a step of the loop: {of.name}")
     print("| |", " | ".join(levels), "|")
     print("|---" * (len(levels) + 1) + "|")
-    for body, pattern in BODIES.items():
-        print(f"| {body} |", " | ".join(cell(code, level, pattern, of) for level in levels), "|")
+    for body in BODIES:
+        print(f"| {body} |", " | ".join(cell(code, level, body, of) for level in levels), "|")
     return 0
