@@ -7,7 +7,7 @@ NumPy alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import repeat
 from time import perf_counter
 from typing import Any
@@ -80,18 +80,17 @@ def warm_up(job: Job, seconds: float) -> int:
             runs *= 2
 
 
-def fastest(ways: Sequence[Job], outputs: Callable[[], dict[str, np.ndarray]] | None = None) -> Job:
+def fastest(ways: Sequence[Job]) -> Job:
     """Return the fastest of several ways to do the same, of which a user would take the best.
 
-    The first run compiles; the least of three more decides.  ``outputs`` replaces the way's own.
+    The first run compiles; the least of three more decides.
     """
 
     def seconds(way: Job) -> float:
         way.run()
         return min(sample(way, 1) for _ in range(3))
 
-    found = ways[0] if len(ways) == 1 else min(ways, key=seconds)
-    return replace(found, outputs=outputs or found.outputs)
+    return ways[0] if len(ways) == 1 else min(ways, key=seconds)
 
 
 def turn(job: Job, runs: int, seconds: float) -> list[float]:

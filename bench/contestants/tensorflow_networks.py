@@ -43,50 +43,60 @@ class _Trainer:
         return tf.nn.softmax(y) if self.has_logits else y
 
 
-def _functions(function: Any) -> list[Any]:
-    """The function in TensorFlow's own graph, and compiled by XLA."""
-    return [tf.function(function, jit_compile=jit) for jit in (False, True)]
-
-
 def train(work: dict[str, Any], arrays: Arrays, by_epochs: bool) -> Job:
     """Steps called one by one, or epochs: all steps of one in a loop inside the graph."""
-    trainer = _Trainer(work, arrays)
     x, y, batch = tf.constant(arrays["x"]), tf.constant(arrays["y"]), work["batch"]
     one = x[:batch], y[:batch]
-    steps = len(x) // batch
+    steps = 1 if work["same_batch"] else len(x) // batch
 
-    def step(chosen: Any) -> None:
-        trainer.step(tf.gather(x, chosen), tf.gather(y, chosen))
+    def made(jit: bool) -> tuple[_Trainer, Any]:
+        """A new network, and what trains it on batches of these indices."""
+        trainer = _Trainer(work, arrays)
 
-    def epoch(order: Any) -> None:
-        for chosen in order:
-            step(chosen)
+        def step(chosen: Any) -> None:
+            trainer.step(tf.gather(x, chosen), tf.gather(y, chosen))
 
-    def way(function: Any) -> Job:
+        def epoch(order: Any) -> None:
+            for chosen in order:
+                step(chosen)
+
         if work["same_batch"]:
-            return Job(lambda: function(*one))
+            compiled = tf.function(lambda: trainer.step(*one), jit_compile=jit)
+            return trainer, lambda order: compiled()
+        compiled = tf.function(epoch if by_epochs else step, jit_compile=jit)
+
+        def run(order: Any) -> None:
+            if by_epochs:
+                compiled(order)
+                return
+            for chosen in tf.unstack(order):
+                compiled(chosen)
+
+        return trainer, run
+
+    def way(jit: bool) -> Job:
+        _, train_on = made(jit)
 
         def run() -> None:
-            order = tf.reshape(tf.random.shuffle(tf.range(steps * batch)), (steps, batch))
-            if by_epochs:
-                function(order)
-                return
-            for chosen in order:
-                function(chosen)
+            shuffled = tf.random.shuffle(tf.range(steps * batch))
+            train_on(tf.reshape(shuffled, (steps, batch)))
 
-        return Job(run, steps)
+        def outputs() -> Arrays:
+            trainer, train_on = made(jit)
+            before = trainer.predict(one[0]).numpy()
+            train_on(tf.range(batch)[None])
+            return {"before": before, "after": trainer.predict(one[0]).numpy()}
 
-    def outputs() -> Arrays:
-        fresh = _Trainer(work, arrays)
-        before = fresh.predict(one[0]).numpy()
-        fresh.step(*one)
-        return {"before": before, "after": fresh.predict(one[0]).numpy()}
+        return Job(run, steps, outputs)
 
-    function = trainer.step if work["same_batch"] else epoch if by_epochs else step
-    return fastest([way(f) for f in _functions(function)], outputs)
+    return fastest([way(False), way(True)])
 
 
 def predict(work: dict[str, Any], arrays: Arrays) -> Job:
     trainer, x = _Trainer(work, arrays), tf.constant(arrays["x"][: work["batch"]])
-    ways = [Job(lambda f=f: f(x).numpy()) for f in _functions(trainer.predict)]
-    return fastest(ways, lambda: {"y": trainer.predict(x).numpy()})
+
+    def way(jit: bool) -> Job:
+        function = tf.function(trainer.predict, jit_compile=jit)
+        return Job(lambda: function(x).numpy(), outputs=lambda: {"y": function(x).numpy()})
+
+    return fastest([way(False), way(True)])

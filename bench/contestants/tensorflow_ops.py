@@ -41,15 +41,15 @@ def prepare(work: dict[str, Any], arrays: Arrays, by_epochs: bool = False) -> Jo
 
 def _job(function: Any, *arguments: Any) -> Job:
     """The job of a function that returns its results by name."""
-    latest: dict[str, Any] = {}
 
     def way(jit: bool) -> Job:
-        compiled = tf.function(function, jit_compile=jit)
-        return Job(lambda: latest.update(compiled(*arguments)))
+        compiled, latest = tf.function(function, jit_compile=jit), {}
+        return Job(
+            lambda: latest.update(compiled(*arguments)),
+            outputs=lambda: {name: np.ascontiguousarray(t) for name, t in latest.items()},
+        )
 
-    return fastest(
-        [way(False), way(True)], lambda: {k: np.ascontiguousarray(t) for k, t in latest.items()}
-    )
+    return fastest([way(False), way(True)])
 
 
 def _gradients(forward: Any, names: str, arguments: Any, dy: Any) -> dict[str, Any]:
@@ -140,22 +140,25 @@ def _layernorm(work: dict[str, Any], tensors: dict[str, Any]) -> Any:
 def _update(arrays: Arrays) -> Job:
     gradients = [tf.constant(a) for name, a in arrays.items() if name[0] == "g"]
 
-    def fresh() -> tuple[Any, dict[str, Any]]:
+    def fresh(jit: bool) -> tuple[Any, dict[str, Any]]:
         weights = {name: tf.Variable(a) for name, a in arrays.items() if name[0] == "w"}
         variables = list(weights.values())
         optimizer = keras.optimizers.Adam()
         optimizer.build(variables)
         pairs = list(zip(gradients, variables, strict=True))
-        return lambda: optimizer.apply_gradients(pairs), weights
+        step = tf.function(lambda: optimizer.apply_gradients(pairs), jit_compile=jit)
+        return step, weights
 
-    def outputs() -> Arrays:
-        step, weights = fresh()
-        step()
-        step()
-        return {name: w.numpy() for name, w in weights.items()}
+    def way(jit: bool) -> Job:
+        def outputs() -> Arrays:
+            step, weights = fresh(jit)
+            step()
+            step()
+            return {name: w.numpy() for name, w in weights.items()}
 
-    ways = [Job(tf.function(fresh()[0], jit_compile=jit)) for jit in (False, True)]
-    return fastest(ways, outputs)
+        return Job(fresh(jit)[0], outputs=outputs)
+
+    return fastest([way(False), way(True)])
 
 
 LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "simple_rnn": keras.layers.SimpleRNN}

@@ -171,28 +171,25 @@ def train(work: dict[str, Any], arrays: Arrays, channels_last: bool, compiled: b
 
     def way(channels_last: bool) -> Job:
         trainer = _Trainer(work, arrays, channels_last, compiled)
+
+        def outputs() -> Arrays:
+            fresh = _Trainer(work, arrays, channels_last, compiled)
+            x, y = fresh.x[:batch], fresh.y[:batch]
+            has_classes = arrays["y"].dtype == np.int32
+            before = fresh.predict(x, has_classes)
+            fresh.step(x, y)
+            return {"before": before, "after": fresh.predict(x, has_classes)}
+
         if work["same_batch"]:
             one = trainer.x[:batch], trainer.y[:batch]
-            return Job(lambda: trainer.step(*one))
-        return Job(lambda: trainer.epoch(batch), len(trainer.x) // batch)
-
-    def outputs() -> Arrays:
-        fresh = _Trainer(work, arrays, channels_last, compiled)
-        x, y = fresh.x[:batch], fresh.y[:batch]
-        has_classes = arrays["y"].dtype == np.int32
-        before = fresh.predict(x, has_classes)
-        fresh.step(x, y)
-        return {"before": before, "after": fresh.predict(x, has_classes)}
+            return Job(lambda: trainer.step(*one), outputs=outputs)
+        return Job(lambda: trainer.epoch(batch), len(trainer.x) // batch, outputs)
 
     both = compiled and arrays["x"].ndim == 4
-    return fastest(
-        [way(layout) for layout in ((False, True) if both else (channels_last,))], outputs
-    )
+    return fastest([way(layout) for layout in ((False, True) if both else (channels_last,))])
 
 
 def predict(work: dict[str, Any], arrays: Arrays, channels_last: bool, compiled: bool) -> Job:
-    latest: dict[str, torch.Tensor] = {}
-
     def way(channels_last: bool) -> Job:
         network = _network(work, arrays, channels_last).eval()
         x = _data(arrays, channels_last)[0][: work["batch"]]
@@ -200,10 +197,9 @@ def predict(work: dict[str, Any], arrays: Arrays, channels_last: bool, compiled:
         function = torch.compile(network, dynamic=False) if compiled else network
 
         @torch.inference_mode()
-        def run() -> None:
-            latest["y"] = function(inputs).softmax(dim=1)
+        def run() -> torch.Tensor:
+            return function(inputs).softmax(dim=1)
 
-        return Job(run)
+        return Job(run, outputs=lambda: {"y": run().numpy()})
 
-    ways = [way(layout) for layout in ((False, True) if compiled else (channels_last,))]
-    return fastest(ways, lambda: {"y": latest["y"].numpy()})
+    return fastest([way(layout) for layout in ((False, True) if compiled else (channels_last,))])
