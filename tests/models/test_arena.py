@@ -13,6 +13,7 @@ import pytest
 
 import cnnlite
 from cnnlite import Input, layers, optimizers
+from cnnlite.kernels.native import dispatch
 from cnnlite.models.arena import MAX_PLANS
 from tests.models.network import LABELS, X, bits, network, plans
 
@@ -145,6 +146,27 @@ def test_memory_is_flat_over_thousands_of_steps():
         tracemalloc.stop()
     assert grown < 64 * 1024
     assert psutil.Process().memory_info().rss - before < 8 * 2**20
+
+
+def test_kernels_allocate_nothing_after_a_few_steps():
+    """Convolutions, direct and Winograd's, pooling, a recurrent layer: all find their workspace."""
+    if cnnlite.get_backend() != "native":
+        pytest.skip("the other back ends allocate by their nature")
+    x = Input((12, 12, 16))
+    h = layers.BatchNormalization()(layers.Conv2D(32, 3, padding="same", activation="relu")(x))
+    h = layers.MaxPooling2D()(layers.Conv2D(24, 5, strides=2)(h))
+    h = layers.LSTM(20)(layers.Reshape((4, 24))(h))
+    model = cnnlite.Model(x, layers.Dense(3)(h))
+    model.compile("adam", "mse")
+    rng = np.random.default_rng(0)
+    images, y = rng.normal(size=(32, 12, 12, 16)), rng.normal(size=(32, 3))
+    with cnnlite.threads(2):
+        for _ in range(4):
+            model.train_on_batch(images, y)
+        before = dispatch.workspaces_made()
+        for _ in range(20):
+            model.train_on_batch(images, y)
+        assert dispatch.workspaces_made() == before > 0
 
 
 # ---- nothing of the arena escapes

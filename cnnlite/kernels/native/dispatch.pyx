@@ -128,11 +128,19 @@ cdef class Workspace:
         free(self.data)
 
 
-# Workspaces not in use.  Each belongs to one call at a time; the GIL guards the list.
+# Workspaces not in use.  Each belongs to one call at a time; the GIL guards the list.  One
+# that is too small makes room for a larger, so a training soon allocates no more.
 cdef list idle = []
+cdef Py_ssize_t made = 0
+
+
+def workspaces_made():
+    """How many blocks of memory the kernels have allocated so far."""
+    return made
 
 
 cdef Workspace borrow(size_t nbytes):
+    global made
     cdef Workspace workspace
     cdef void *memory = NULL
     if idle:
@@ -141,6 +149,7 @@ cdef Workspace borrow(size_t nbytes):
             return workspace
     if posix_memalign(&memory, 64, nbytes) != 0:
         raise MemoryError(f"cnnlite: no memory for a workspace of {nbytes} bytes")
+    made += 1
     workspace = Workspace()
     workspace.data = <char *>memory
     workspace.size = nbytes
