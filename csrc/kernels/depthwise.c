@@ -250,7 +250,8 @@ CNN_INLINE void run_slopes(const struct slopes *slopes, ptrdiff_t n)
     }
 }
 
-/* The same for rows 0 .. rows - 1 (constant) of three taps that slide. */
+/* The same for rows 0 .. rows - 1 (constant) of three taps that slide.  Unless told to unroll,
+ * GCC keeps the sums in memory. */
 CNN_INLINE void sliding_rows(int rows, const struct slopes *s, ptrdiff_t n)
 {
     const float *x = s->in.x, *dy = s->dy;
@@ -258,14 +259,18 @@ CNN_INLINE void sliding_rows(int rows, const struct slopes *s, ptrdiff_t n)
     ptrdiff_t r = 0;
     for (; r + PIXELS <= s->in.count; r += PIXELS) {
         vf slope[PIXELS], seen[PIXELS + 2];
+#pragma GCC unroll 4
         for (int p = 0; p < PIXELS; p++) {
             slope[p] = vf_in_register(vf_load_n(dy + p * s->channels, n));
             __builtin_prefetch(x + s->in.x_ahead + p * s->in.tap);
             __builtin_prefetch(dy + s->dy_row + p * s->channels);
         }
+#pragma GCC unroll 4
         for (int i = 0; i < rows; i++) {
             look(PIXELS, seen, &s->in, x + i * s->in.row, r, n);
+#pragma GCC unroll 4
             for (int p = 0; p < PIXELS; p++)
+#pragma GCC unroll 4
                 for (int j = 0; j < 3; j++)
                     sum[i][j] = vf_fma(seen[p + j], slope[p], sum[i][j]);
         }
@@ -273,13 +278,17 @@ CNN_INLINE void sliding_rows(int rows, const struct slopes *s, ptrdiff_t n)
         dy += PIXELS * s->channels;
     }
     for (; r < s->in.count; r++, x += s->in.tap, dy += s->channels)
+#pragma GCC unroll 4
         for (int i = 0; i < rows; i++) {
             vf seen[3];
             look(1, seen, &s->in, x + i * s->in.row, r, n);
+#pragma GCC unroll 4
             for (int j = 0; j < 3; j++)
                 sum[i][j] = vf_fma(seen[j], vf_load_n(dy, n), sum[i][j]);
         }
+#pragma GCC unroll 4
     for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
         for (int j = 0; j < 3; j++) {
             float *dw = s->dw + i * s->dw_row + j * s->channels;
             vf_store_n(dw, vf_load_n(dw, n) + sum[i][j], n);
