@@ -14,6 +14,7 @@ from bench.contestants import CONTESTANTS, OURS
 from bench.driver import Measured, Options, Process, Team, WorkerError, environment, prepared
 from bench.products import Matmul
 from bench.suite import ROWS, Row, matmul_row
+from cnnlite.kernels.native import dispatch
 from tests.bench_checks import SMALL_ROWS
 from tests.processes import output_of, run_python
 
@@ -66,9 +67,10 @@ def test_names_are_unique():
 
 def test_harness_end_to_end(tmp_path: Path):
     file, table = tmp_path / "out.json", tmp_path / "out.md"
+    levels = dispatch.levels()[::-1]
     done = run_python(
         *("-m", "bench", "--quick", "--threads", "1", "2", "--only", r"matmul (64|128)\^3"),
-        *("--json", str(file), "--markdown", str(table)),
+        *("--json", str(file), "--markdown", str(table), "--simd", *levels),
         CNNLITE_BENCH_PEERS="",
     )
     assert done.returncode == 0, done.stderr
@@ -88,11 +90,15 @@ def test_harness_end_to_end(tmp_path: Path):
         assert result["contestants"][OURS]["ratio"] == 1
         assert result["rate"] > 0 and result["limit"] > 0 and result["of_limit"] > 0
         assert result["best_peer"] in peers - {OURS}
+        assert list(result["levels"]) == [f"cnnlite-{x}" for x in reversed(levels[1:])]
+        assert all(times["of_limit"] > 0 for times in result["levels"].values())
         (goal,) = result["goals"]
         assert goal["met"] in (True, False)
         assert result["row"] in done.stdout
         assert f"| {result['row']} | {result['threads']} |" in table.read_text()
     assert found["contestants"]["2"][OURS]["threads"].startswith("2 ")
+    ran = [found["contestants"]["1"][n]["level"] for n in (OURS, *reversed(result["levels"]))]
+    assert ran == levels
 
 
 @pytest.mark.parametrize(
@@ -163,6 +169,14 @@ def _clock(seconds: float, units: float = 1) -> job.Job:
 def test_a_sample_is_long_enough_to_time():
     assert job.warm_up(_clock(1.0), 0) == 1
     assert job.warm_up(_clock(job.SAMPLE_SECONDS / 3), 0) == 4
+
+
+def test_the_fastest_way_is_taken_by_its_best_run_after_the_first():
+    compiled = iter([9.0, 0.03, 0.01, 0.02])  # slow once, and then the faster
+    quick = job.Job(lambda: next(compiled), has_own_clock=True)
+    assert job.fastest([_clock(0.015), quick]) is quick
+    assert job.fastest([quick]) is quick
+    assert next(compiled, None) is None
 
 
 def test_times_are_per_unit():
