@@ -14,8 +14,8 @@ enum { MOST_THREADS = 4096, CACHE_LINE = 64 }; /* as many as set_num_threads all
 enum { PATIENCE = 4000 };
 
 struct share {
-    _Alignas(CACHE_LINE) atomic_ptrdiff_t next; /* the tile to be claimed next */
-    ptrdiff_t last;
+    _Alignas(CACHE_LINE) atomic_ptrdiff_t next; /* the number of the claim that comes next */
+    ptrdiff_t first, last;
 };
 
 /* The job on offer.  A worker counts itself `inside` before it looks at `offer`, and the caller
@@ -45,14 +45,20 @@ static void pause_a_little(void)
 #endif
 }
 
+/* The tile of claim number `claim`, from first..last-1, of a share of these tiles. */
+static ptrdiff_t tile_of(const struct cnn_job *a, ptrdiff_t claim, ptrdiff_t first, ptrdiff_t last)
+{
+    return a->backwards ? first + last - 1 - claim : claim;
+}
+
 /* Run the tiles that are left of a share. */
 static void drain(struct share *share, char *scratch)
 {
     /* Looking first costs less than taking, where all is taken already. */
     while (atomic_load_explicit(&share->next, memory_order_relaxed) < share->last) {
-        const ptrdiff_t tile = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
-        if (tile < share->last)
-            job.kernel(job.args, tile, scratch);
+        const ptrdiff_t claim = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
+        if (claim < share->last)
+            job.kernel(job.args, tile_of(&job, claim, share->first, share->last), scratch);
     }
 }
 
@@ -121,10 +127,10 @@ static int hire(int wanted)
     return workers;
 }
 
-static int run_alone(const struct cnn_job *a)
+int cnn_run_alone(const struct cnn_job *a)
 {
-    for (ptrdiff_t tile = a->first; tile < a->last; tile++)
-        a->kernel(a->args, tile, a->scratch);
+    for (ptrdiff_t claim = a->first; claim < a->last; claim++)
+        a->kernel(a->args, tile_of(a, claim, a->first, a->last), a->scratch);
     return 1;
 }
 
@@ -134,8 +140,8 @@ static void post(const struct cnn_job *a, int threads)
     job = *a;
     job.threads = threads;
     for (int i = 0; i < threads; i++) {
-        atomic_store_explicit(&shares[i].next, a->first + count * i / threads,
-                              memory_order_relaxed);
+        shares[i].first = a->first + count * i / threads;
+        atomic_store_explicit(&shares[i].next, shares[i].first, memory_order_relaxed);
         shares[i].last = a->first + count * (i + 1) / threads;
     }
     atomic_store(&came, 0);
@@ -164,7 +170,7 @@ int cnn_team_run(const struct cnn_job *a)
 {
     const int wanted = a->threads < MOST_THREADS ? a->threads : MOST_THREADS;
     if (wanted < 2 || pthread_mutex_trylock(&in_use) != 0)
-        return run_alone(a);
+        return cnn_run_alone(a);
     const int hired = 1 + hire(wanted - 1);
     const int threads = hired < wanted ? hired : wanted;
     atomic_store(&patience, a->oversubscribed ? 0 : PATIENCE);

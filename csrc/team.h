@@ -19,10 +19,14 @@ struct cnn_job {
     int threads;        /* the calling thread and its workers */
     int even;           /* nobody takes from another's share, and all must come: for tests */
     int oversubscribed; /* more threads than CPUs: waiting threads sleep at once */
+    int backwards;      /* each takes the last tile of its share first */
 };
 
 /* Run the tiles; return how many threads took part.  Only the calling thread does where
  * another thread's call has the workers, or where none can be started. */
 int cnn_team_run(const struct cnn_job *job);
+
+/* The same on the calling thread alone. */
+int cnn_run_alone(const struct cnn_job *job);
 
 #endif

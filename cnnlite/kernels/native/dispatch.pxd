@@ -43,7 +43,7 @@ cdef int run(
 # The same, in phases one after the other, each of so many tiles; phase[0] is its number.
 cdef int run_phases(
     cnn_kernel *kernel, const void *args, ptrdiff_t tiles, ptrdiff_t phases, ptrdiff_t *phase,
-    double nanoseconds, size_t scratch_bytes=*, bint interruptible=*,
+    double nanoseconds, size_t scratch_bytes, bint interruptible, bint there_and_back,
 ) except -1
 
 

@@ -23,9 +23,10 @@ cdef extern from "team.h":
         char *scratch
         size_t stride
         int threads
-        bint even, oversubscribed
+        bint even, oversubscribed, backwards
 
     int cnn_team_run(const cnn_job *job) noexcept nogil
+    int cnn_run_alone(const cnn_job *job) noexcept nogil
 
 cnp.import_array()
 
@@ -76,12 +77,14 @@ cdef int run(
     cnn_kernel *kernel, const void *args, ptrdiff_t tiles, double nanoseconds,
     size_t scratch_bytes=0, bint interruptible=True,
 ) except -1:
-    return run_phases(kernel, args, tiles, 1, NULL, nanoseconds, scratch_bytes, interruptible)
+    return run_phases(
+        kernel, args, tiles, 1, NULL, nanoseconds, scratch_bytes, interruptible, False
+    )
 
 
 cdef int run_phases(
     cnn_kernel *kernel, const void *args, ptrdiff_t tiles, ptrdiff_t phases, ptrdiff_t *phase,
-    double nanoseconds, size_t scratch_bytes=0, bint interruptible=True,
+    double nanoseconds, size_t scratch_bytes, bint interruptible, bint there_and_back,
 ) except -1:
     cdef bint shared = phases == 1 or nanoseconds > phases * SMALLEST_SHARED_PHASE_NS
     cdef int team = threads.team(nanoseconds) if shared and tiles > 1 else 1
@@ -91,6 +94,7 @@ cdef int run_phases(
     cdef cnn_job job
     job.kernel, job.args, job.threads, job.stride = kernel, args, team, stride
     job.scratch = workspace.data if stride else NULL
+    job.backwards = False
     job.even, job.oversubscribed = threads.even_shares(), threads.is_oversubscribed(team)
     if interruptible and nanoseconds > LONGEST_BATCH_NS:
         # Each with a tile for every thread: two long tiles in a batch each would run in turn.
@@ -102,6 +106,7 @@ cdef int run_phases(
                 while unit < last:
                     if phase != NULL:
                         phase[0] = unit // tiles
+                        job.backwards = there_and_back and phase[0] % 2
                     job.first = unit % tiles
                     job.last = min(tiles, job.first + last - unit)
                     run_job(&job)
@@ -115,12 +120,10 @@ cdef int run_phases(
 
 
 cdef inline void run_job(const cnn_job *job) noexcept nogil:
-    cdef ptrdiff_t tile
     if job.threads > 1:
         threads.note_team(cnn_team_run(job))
     else:
-        for tile in range(job.first, job.last):
-            job.kernel(job.args, tile, job.scratch)
+        cnn_run_alone(job)
 
 
 cdef class Workspace:
