@@ -119,6 +119,13 @@ class Dataset:
     given : dict of int to tuple, optional
         For each output that has targets, the shape of a sample's as they were passed, which
         may have an axis of length 1 more or less.
+
+    Attributes
+    ----------
+    arrays : dict of str to numpy.ndarray
+        All arrays, by the names of a plan's inputs.
+    spec : tuple
+        Their names, shapes of a sample and dtypes: what a plan depends on.
     """
 
     def __init__(
@@ -130,15 +137,14 @@ class Dataset:
     ) -> None:
         self.inputs, self.targets, self.weights = inputs, list(targets), list(weights)
         self.given = given or {}
+        self.arrays = {f"x{i}": a for i, a in enumerate(self.inputs)}
+        self.arrays |= {f"y{i}": a for i, a in enumerate(self.targets) if a is not None}
+        self.arrays |= {f"w{i}": a for i, a in enumerate(self.weights) if a is not None}
+        # Once: each step looks its plan up, and a dtype's text is hashed faster than a dtype.
+        self.spec = tuple([(n, a.shape[1:], a.dtype.str) for n, a in self.arrays.items()])
 
     def __len__(self) -> int:
         return len(self.inputs[0])
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays by the names of a plan's inputs."""
-        named = {f"x{i}": a for i, a in enumerate(self.inputs)}
-        named |= {f"y{i}": a for i, a in enumerate(self.targets) if a is not None}
-        return named | {f"w{i}": a for i, a in enumerate(self.weights) if a is not None}
 
     def part(self, samples: slice) -> Dataset:
         """Return some of the samples, without copying."""
@@ -151,12 +157,12 @@ class Dataset:
 
     def fill(self, arrays: dict[str, np.ndarray], samples: slice | np.ndarray) -> None:
         """Copy samples, a range or a list of numbers, into a plan's input arrays."""
-        for name, a in self.arrays().items():
+        for name, a in self.arrays.items():
             if isinstance(samples, slice):
-                np.copyto(arrays[name], a[samples])
+                arrays[name][...] = a[samples]
             else:
                 # mode="clip" writes straight to out; the numbers are known to be valid.
-                np.take(a, samples, axis=0, out=arrays[name], mode="clip")
+                a.take(samples, axis=0, out=arrays[name], mode="clip")
 
 
 def as_targets(

@@ -72,6 +72,7 @@ class Plan:
         self.memory: np.ndarray | None = None
         self._calls: list[Callable[[], None]] = []
         self._lives: dict[Buffer, Life] = {}
+        self._poisoned = False
 
     def append(
         self, name: str, dtype: np.dtype, outputs: tuple, inputs: tuple, params: dict[str, Any]
@@ -138,7 +139,7 @@ class Plan:
             for step in self.steps
         ]
         self.arrays = {k: bound(b) for k, b in (*self.inputs.items(), *self.outputs.items())}
-        self.memory = memory
+        self.memory, self._poisoned = memory, flag("CNNLITE_POISON")
 
     def unbind(self) -> None:
         """Let go of the memory; :meth:`bind` must come before the next run."""
@@ -146,7 +147,7 @@ class Plan:
 
     def run(self) -> None:
         """Replay the steps on what the input arrays hold now."""
-        if flag("CNNLITE_POISON"):
+        if self._poisoned:
             self._run_poisoned()
             return
         for call in self._calls:

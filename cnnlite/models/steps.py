@@ -199,15 +199,15 @@ class Steps(Penalties):
 
     def _plan(self, kind: Any, data: Dataset, size: int, program: Callable[[Any], None]) -> Any:
         """Return the plan for batches of this size; a model with a dynamic layer has none."""
-        specs = {n: ((size, *a.shape[1:]), a.dtype) for n, a in data.arrays().items()}
         backend = get_backend()  # once: another thread may switch it meanwhile
 
         def make() -> Any:
             if self._eager or self.graph.dynamic or any(h.dynamic for h in self._heads or []):
-                return EagerPlan(program, {n: np.empty(*spec) for n, spec in specs.items()})
+                inputs = {n: np.empty((size, *a.shape[1:]), a.dtype) for n, a in data.arrays.items()}
+                return EagerPlan(program, inputs)
             return record(program, backend)
 
-        return self._arena.plan((kind, *specs.items(), backend), make)
+        return self._arena.plan((kind, size, data.spec, backend), make)
 
     def _forward(
         self, plan: Any, data: Dataset, size: int, training: bool, penalties: Any = None
@@ -216,7 +216,7 @@ class Steps(Penalties):
         state = StepState(self._clock, penalties)
         named = {
             name: plan.input(name, (size, *a.shape[1:]), a.dtype)
-            for name, a in data.arrays().items()
+            for name, a in data.arrays.items()
         }
         inputs = [named[f"x{i}"] for i in range(len(data.inputs))]
         return named, self.graph.forward(inputs, state, training), state

@@ -166,7 +166,7 @@ class Trainer(Steps):
                     )
                 batches.data, held_out = split_validation(batches.data, validation_split)
                 if class_weight is not None:  # weighs the training alone; no weights go with it
-                    held_out.weights = [None] * len(held_out.weights)
+                    held_out = Dataset(held_out.inputs, held_out.targets, (), held_out.given)
                 batches = ArrayBatches(batches.data, size, batches.order)
                 validation = ArrayBatches(held_out, validation_size)
             if batches.steps == 0:

@@ -94,6 +94,10 @@ CNN_INLINE void apply_after(int function, const struct tile *t, ptrdiff_t rows, 
 {
     if (function != CNN_SIGMOID && function != CNN_TANH)
         return;
+    if (rows > 1 && t->out[1] - t->out[0] == n && t->out[rows - 1] - t->out[0] == (rows - 1) * n) {
+        n *= rows; /* whole rows of few columns: together they fill vectors */
+        rows = 1;
+    }
     for (ptrdiff_t r = 0; r < rows; r++)
         cnn_apply(function, t->out[r] + t->column, t->out[r] + t->column, n);
 }
