@@ -318,6 +318,15 @@ NETWORK_ROWS = [
         from_weights("lenet5", images(1, (28, 28, 1))),
         [goals.best_peer(4)],
     ),
+    *(
+        Row(
+            f"predict CNN 64-128-256 BN N{batch}",
+            {"kind": "predict", "network": "cnn_bn", "batch": batch},
+            from_weights("cnn_bn", images(batch, (32, 32, 3))),
+            [goals.best_peer(1)],
+        )
+        for batch in (1, 64)
+    ),
 ]
 
 # -- overhead

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 from bench.case import Case
-from bench.windows import Conv2d, Pool2d, same
+from bench.windows import Conv2d, Conv2dBatchNorm, Pool2d, same
 
 CONV_PASSES = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
 MAX_PASSES = ("maxpool2d_forward", "maxpool2d_backward")
@@ -65,7 +66,25 @@ def _conv_edges() -> list[Case]:
         cases += conv(n=1, size=(2, width), c=2, f=f, kernel=(1, 3), padding=((0, 0), (1, 1)))
     for width in (11, 12, 13, 25):
         cases += conv(n=1, size=(2, width), c=2, f=20, kernel=(2, 3), padding=((1, 0), (1, 1)))
-    return cases
+    return cases + _normalized_edges()
+
+
+def _normalized_edges() -> list[Case]:
+    small: dict[str, Any] = {"n": 2, "size": (5, 7), "c": 3, "f": 9, "kernel": (3, 3)}
+    fields: list[dict[str, Any]] = [
+        {},
+        {"activation": "relu", "padding": same((5, 7), (3, 3))},
+        {"bias": False, "beta": False, "strides": (2, 1)},
+        {"gamma": False, "activation": "relu", "dilation": (1, 2)},
+        {"n": 0},
+        {"f": 3, "activation": "relu"},  # in planes
+        {"c": 17, "f": 2},  # to few filters
+        {"c": 4, "f": 6, "groups": 2},
+        {"c": 17, "f": 17, "groups": 17, "activation": "relu"},  # depthwise
+        {"c": 17, "f": 70, "kernel": (1, 1), "activation": "relu"},
+        {"n": 4, "size": (9, 10), "c": 33, "f": 50, "activation": "relu"},  # Winograd's way
+    ]
+    return [Conv2dBatchNorm(**small | given) for given in fields]
 
 
 def _pool_edges() -> list[Case]:
@@ -102,6 +121,7 @@ WINDOW_SHARED = [
     *conv(n=5, size=(20, 20), c=64, f=64, kernel=(3, 3), groups=64),
     *conv(n=4, size=(14, 14), c=64, f=48, kernel=(1, 1)),
     *conv(CONV_PASSES[:1], n=5, size=(20, 21), c=40, f=3, kernel=(3, 3)),
+    Conv2dBatchNorm(n=5, size=(17, 19), c=20, f=40, kernel=(5, 3), activation="relu"),
     *pool(n=7, size=(33, 31), c=48, pool_size=(2, 2), strides=(2, 2)),
     *pool(n=7, size=(33, 31), c=48, pool_size=(3, 3), strides=(2, 2), padding=((1, 1), (0, 1))),
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from bench.case import Arguments, Case, draw, through_activation, unwritten
+from bench.normalization import BatchNorm
 from cnnlite.kernels import reference
 
 Pair = tuple[int, int]
@@ -98,6 +99,57 @@ class Conv2d(Case):
             bounds[0], self.activation, expected[0], dtype, function_ulps
         )
         return bounds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv2dBatchNorm(Conv2d):
+    """conv2d_batchnorm: a convolution that is normalized by given statistics."""
+
+    gamma: bool = True
+    beta: bool = True
+    epsilon: float = 1e-3
+    operation: str = "conv2d_batchnorm"
+
+    @property
+    def exact_on_integers(self):
+        return False
+
+    @property
+    def _parts(self) -> tuple[Conv2d, BatchNorm]:
+        own = {f.name: getattr(self, f.name) for f in fields(Conv2d)}
+        norm = {"gamma": self.gamma, "beta": self.beta, "epsilon": self.epsilon}
+        return Conv2d(**own | {"operation": "conv2d_forward", "activation": None}), BatchNorm(
+            operation="batchnorm_inference",
+            rows=self.n * self.out[0] * self.out[1],
+            c=self.f,
+            activation=self.activation,
+            **norm,
+        )
+
+    def arguments(self, rng, dtype, *, integers=False):
+        conv, norm = (part.arguments(rng, dtype) for part in self._parts)
+        inputs = [*conv.inputs, *norm.inputs[1:]]
+        return Arguments(conv.outputs, inputs, {**conv.params, **norm.params})
+
+    def tolerance(self, arguments, expected, dtype, function_ulps):
+        (x, w, bias, *_), (outputs, inputs, params) = arguments.inputs, arguments
+        conv, norm = self._parts
+        own = {k: v for k, v in params.items() if k not in ("epsilon", "activation")}
+        made = np.empty_like(outputs[0])
+        reference.conv2d_forward(made, x, w, bias, **own)
+        (of_conv,) = conv.tolerance(
+            Arguments([made], [x, w, bias], {**own, "activation": None}), [made], dtype, 0
+        )
+        rows = Arguments(
+            outputs,
+            [made.reshape(-1, self.f), *inputs[3:]],
+            {"epsilon": self.epsilon, "activation": None},
+        )
+        (of_norm,) = norm.tolerance(rows, [expected[0].reshape(-1, self.f)], dtype, 0)
+        scale = (1.0 if inputs[5] is None else np.abs(inputs[5])) / np.sqrt(
+            inputs[4] + self.epsilon
+        )
+        return [scale * of_conv + of_norm.reshape(of_conv.shape)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,8 @@ enum { CNN_NORM_COLUMNS = 64 };
 
 /* Batch normalization.  Forward in training: batchnorm_moments over row tiles,
  * batchnorm_statistics over column tiles, batchnorm_apply over row tiles; else
- * batchnorm_apply alone.  Backward: batchnorm_sums over row tiles, norm_gradients over
+ * batchnorm_apply alone; batchnorm_factors (one tile) leaves scale and shift in partial, for a
+ * convolution that does the rest.  Backward: batchnorm_sums over row tiles, norm_gradients over
  * column tiles, batchnorm_input_gradient over row tiles.
  * Scratch: CNN_NORM_SCRATCH(C) floats. */
 struct cnn_batchnorm {
@@ -39,7 +40,7 @@ struct cnn_batchnorm {
     const uint8_t *mask; /* (rows,) or NULL: all rows count */
     float *dgamma;       /* (C,) or NULL */
     float *dbeta;        /* (C,) or NULL */
-    float *partial;      /* (tiles, 3, C); backward (tiles, 2, C) */
+    float *partial;      /* (tiles, 3, C); backward (tiles, 2, C); factors (2, C + 16) */
     float *sums;         /* (2, C): of dy, and of dy (x - mean) */
     ptrdiff_t rows, C;
     double count; /* rows that count, a little more with a mask (Keras's epsilon) */
@@ -96,6 +97,7 @@ struct cnn_lrn {
     X(batchnorm_moments)                                                                           \
     X(batchnorm_statistics)                                                                        \
     X(batchnorm_apply)                                                                             \
+    X(batchnorm_factors)                                                                           \
     X(batchnorm_sums)                                                                              \
     X(norm_gradients)                                                                              \
     X(batchnorm_input_gradient)                                                                    \

@@ -68,7 +68,12 @@ struct cnn_blocks {
     ptrdiff_t images, rows;
 };
 
-/* correlate: out[n, q, r] = function(bias + sum over taps of image[n, ...] @ weights).
+/* Batch normalization by statistics that are given: (y - mean) scale + shift of each filter. */
+struct cnn_norm {
+    const float *mean, *scale, *shift; /* (filters); mean NULL: y stays as it is */
+};
+
+/* correlate: out[n, q, r] = function(norm(bias + sum over taps of image[n, ...] @ weights)).
  * Forward: over x.  Gradient of the input: over dy, once per phase of the strides.
  * Tile = (block of images, block of rows, block of filters). */
 struct cnn_correlate {
@@ -81,6 +86,7 @@ struct cnn_correlate {
     ptrdiff_t out_image, out_row, out_pixel;
     struct cnn_blocks blocks;
     ptrdiff_t filter_block; /* columns */
+    struct cnn_norm norm;
     int accumulate;
     int function; /* enum cnn_function */
 };
@@ -89,7 +95,7 @@ struct cnn_correlate {
  * one matrix, (taps, channels).  Tile = (image, block of rows).
  * depthwise_weight_gradient: the same for weight_gradient.  Tile = slice. */
 
-/* planes: correlate to few filters, without strides, groups or accumulate.
+/* planes: correlate to few filters, without strides, groups, norm or accumulate.
  * Tile = (image, block of rows). */
 
 /* scatter: gradient of the input where it has few channels, without groups and without

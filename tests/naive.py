@@ -150,6 +150,19 @@ def conv2d_forward(y, x, w, bias, *, strides, padding, dilation, groups, activat
         y[o] = ACTIVATIONS[activation](total[o] + (0.0 if bias is None else bias[o[3]]))
 
 
+def conv2d_batchnorm(
+    y, x, w, bias, mean, variance, gamma, beta, *, strides, padding, dilation, groups, epsilon,
+    activation=None,
+):  # fmt: skip
+    conv2d_forward(
+        y, x, w, bias, strides=strides, padding=padding, dilation=dilation, groups=groups
+    )
+    rows = y.reshape(-1, y.shape[-1])
+    batchnorm_inference(
+        rows, rows.copy(), mean, variance, gamma, beta, epsilon=epsilon, activation=activation
+    )
+
+
 def conv2d_backward_input(dx, dy, w, *, strides, padding, dilation, groups, accumulate=False):
     total = np.zeros(dx.shape)
     for o, p, q in conv_products(dy.shape, dx.shape, w.shape, strides, padding, dilation, groups):

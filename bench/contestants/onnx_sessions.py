@@ -6,6 +6,8 @@ A kernel's inputs are bound once.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -97,7 +99,7 @@ def _images(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
 
 
-def _conv(graph: Graph, x: str, w: np.ndarray, bias: np.ndarray, **attributes: Any) -> str:
+def _conv(graph: Graph, x: str, w: np.ndarray, bias: np.ndarray | None, **attributes: Any) -> str:
     return graph.add("Conv", x, w.transpose(3, 2, 0, 1), bias, **attributes)
 
 
@@ -153,20 +155,40 @@ def _softmax(work: dict[str, Any], arrays: Arrays) -> Job:
     return graph.job(graph.add("Softmax", "x"), arrays)
 
 
-def _predict(work: dict[str, Any], arrays: Arrays) -> Job:
-    """LeNet-5."""
-    graph, weights = Graph(), iter(initial_weights(arrays))
-    pool = {"kernel_shape": (2, 2), "strides": (2, 2)}
+POOL = {"kernel_shape": (2, 2), "strides": (2, 2)}
+
+
+def _lenet5(graph: Graph, weights: Iterator[np.ndarray]) -> str:
     y = "x"
     for pads in ((2, 2, 2, 2), (0, 0, 0, 0)):
         y = graph.add("Relu", _conv(graph, y, next(weights), next(weights), pads=pads))
-        y = graph.add("MaxPool", y, **pool)
+        y = graph.add("MaxPool", y, **POOL)
     y = graph.add("Flatten", y)
     first = next(weights)  # its rows are pixels of 16 channels; ONNX's, channels of pixels
     rows = first.reshape(-1, 16, first.shape[1]).swapaxes(0, 1).reshape(first.shape)
     y = graph.add("Relu", graph.add("Gemm", y, rows, next(weights)))
     y = graph.add("Relu", graph.add("Gemm", y, next(weights), next(weights)))
-    y = graph.add("Softmax", graph.add("Gemm", y, next(weights), next(weights)))
+    return graph.add("Gemm", y, next(weights), next(weights))
+
+
+def _cnn_bn(graph: Graph, weights: Iterator[np.ndarray]) -> str:
+    y = "x"
+    for _ in range(3):
+        for _ in range(2):
+            y = _conv(graph, y, next(weights), None, pads=(1, 1, 1, 1))
+            y = graph.add("BatchNormalization", y, *islice(weights, 4), epsilon=1e-3)
+            y = graph.add("Relu", y)
+        y = graph.add("MaxPool", y, **POOL)
+    y = graph.add("Flatten", graph.add("GlobalAveragePool", y))
+    return graph.add("Gemm", y, next(weights), next(weights))
+
+
+NETWORKS = {"lenet5": _lenet5, "cnn_bn": _cnn_bn}
+
+
+def _predict(work: dict[str, Any], arrays: Arrays) -> Job:
+    graph = Graph()
+    y = graph.add("Softmax", NETWORKS[work["network"]](graph, iter(initial_weights(arrays))))
     inputs = {"x": _images(arrays["x"][: work["batch"]])}
     session = graph.session(y, inputs)
     # A new image comes as an array each time, and so must the answer: nothing is bound.

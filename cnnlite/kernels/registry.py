@@ -168,6 +168,11 @@ def _resolve(backend: str, name: str, dtype: np.dtype) -> Kernel:
     return found
 
 
+def offers(backend: str, name: str) -> bool:
+    """Return whether a back end computes operation ``name`` itself, for some dtype."""
+    return any((name, dtype) in _load(backend) for dtype in DTYPES)
+
+
 def _announce_fall(backend: str, name: str, dtype: str) -> None:
     """Warn once that an operation falls to the reference (an error when strict)."""
     advice = "Use float32" if dtype == "float64" else 'Use cnnlite.set_backend("native")'

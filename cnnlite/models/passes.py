@@ -88,6 +88,19 @@ def _users(steps: list[Step]) -> dict[int, list[Step]]:
     return users
 
 
+def _only_between(
+    first: Step, second: Step, users: dict[int, list[Step]], kept: set[Buffer]
+) -> bool:
+    """Whether what ``first`` makes is read by ``second`` alone, as its first input."""
+    made = first.outputs[0]
+    return (
+        type(made) is Buffer
+        and made.base not in kept
+        and users[id(made.base)] == [first, second]
+        and second.inputs[0].base is made.base
+    )
+
+
 def mask_before_unpooling(steps: list[Step], kept: set[Buffer]) -> None:
     """Apply ReLU's derivative to the pooled gradient, a quarter of the size for 2x2.
 
@@ -123,21 +136,14 @@ def fuse_relu_into_batchnorm(steps: list[Step], kept: set[Buffer]) -> None:
     the gradient computes ReLU's sign anew, with the same bits.
     """
     users = _users(steps)
-
-    def only_between(first: Step, second: Step) -> bool:
-        """Whether what ``first`` makes is read by ``second`` alone, as its first input."""
-        made = first.outputs[0]
-        return (
-            type(made) is Buffer
-            and made.base not in kept
-            and users[id(made.base)] == [first, second]
-            and second.inputs[0].base is made.base
-        )
-
     fused: dict[int, Step] = {}  # by the id of what ReLU makes
     for relu in [s for s in steps if s.name == "unary" and s.params["function"] == "relu"]:
         norm = users[id(_bases(relu.inputs)[0])][0]
-        if norm.name in _BETA and norm.params["activation"] is None and only_between(norm, relu):
+        if (
+            norm.name in _BETA
+            and norm.params["activation"] is None
+            and _only_between(norm, relu, users, kept)
+        ):
             norm.outputs = (view(relu.outputs[0], norm.outputs[0].shape), *norm.outputs[1:])
             norm.params["activation"] = "relu"
             fused[id(_bases(norm.outputs)[0])] = norm
@@ -146,7 +152,11 @@ def fuse_relu_into_batchnorm(steps: list[Step], kept: set[Buffer]) -> None:
     for mask in slopes:
         forward = fused.get(id(_bases(mask.inputs)[1]))
         back = users[id(_bases(mask.outputs)[0])][-1]
-        if forward is None or back.name != "batchnorm_backward" or not only_between(mask, back):
+        if (
+            forward is None
+            or back.name != "batchnorm_backward"
+            or not _only_between(mask, back, users, kept)
+        ):
             continue
         mean = (*forward.outputs[1:], *forward.inputs[1:])[0]
         pairs = zip(_bases(back.inputs[1:3]), _bases((forward.inputs[0], mean)), strict=True)
@@ -156,6 +166,27 @@ def fuse_relu_into_batchnorm(steps: list[Step], kept: set[Buffer]) -> None:
             back.inputs = (dy, *back.inputs[1:5], beta, *back.inputs[6:])
             back.params["activation"] = "relu"
             steps.remove(mask)
+
+
+def fuse_batchnorm_into_conv(steps: list[Step], kept: set[Buffer]) -> None:
+    """Let a convolution do the batch normalization by given statistics that follows it.
+
+    It normalizes what it made of a few pixels while they are in the L1 cache.  The bits are those
+    of both operations: the weights stay as they are, for scaling them would round differently.
+    """
+    users = _users(steps)
+    for norm in [s for s in steps if s.name == "batchnorm_inference"]:
+        made = norm.inputs[0]
+        conv = users[id(_bases((made,))[0])][0]
+        if (
+            conv.name == "conv2d_forward"
+            and conv.params["activation"] is None
+            and _only_between(conv, norm, users, kept)
+        ):
+            norm.outputs = (view(norm.outputs[0], conv.outputs[0].shape),)
+            norm.name, norm.inputs = "conv2d_batchnorm", (*conv.inputs, *norm.inputs[1:])
+            norm.params = {**conv.params, **norm.params}
+            steps.remove(conv)
 
 
 def drop_dead(steps: list[Step], kept: set[Buffer]) -> None:

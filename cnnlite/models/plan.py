@@ -21,7 +21,7 @@ import numpy as np
 
 from cnnlite import ops
 from cnnlite.config import flag
-from cnnlite.kernels.registry import get_backend, kernel
+from cnnlite.kernels.registry import get_backend, kernel, offers
 from cnnlite.models import passes
 from cnnlite.ops import Buffer
 
@@ -95,6 +95,8 @@ class Plan:
         passes.fuse_softmax_crossentropy(self.steps, kept)
         passes.mask_before_unpooling(self.steps, kept)
         passes.fuse_relu_into_batchnorm(self.steps, kept)
+        if offers(self.backend, "conv2d_batchnorm"):
+            passes.fuse_batchnorm_into_conv(self.steps, kept)
         passes.drop_dead(self.steps, kept)
         self.lay_out()
 

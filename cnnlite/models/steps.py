@@ -203,7 +203,9 @@ class Steps(Penalties):
 
         def make() -> Any:
             if self._eager or self.graph.dynamic or any(h.dynamic for h in self._heads or []):
-                inputs = {n: np.empty((size, *a.shape[1:]), a.dtype) for n, a in data.arrays.items()}
+                inputs = {
+                    n: np.empty((size, *a.shape[1:]), a.dtype) for n, a in data.arrays.items()
+                }
                 return EagerPlan(program, inputs)
             return record(program, backend)
 
@@ -215,8 +217,7 @@ class Steps(Penalties):
         """Record the forward pass; return the inputs by name, what it left, and its state."""
         state = StepState(self._clock, penalties)
         named = {
-            name: plan.input(name, (size, *a.shape[1:]), a.dtype)
-            for name, a in data.arrays.items()
+            name: plan.input(name, (size, *a.shape[1:]), a.dtype) for name, a in data.arrays.items()
         }
         inputs = [named[f"x{i}"] for i in range(len(data.inputs))]
         return named, self.graph.forward(inputs, state, training), state

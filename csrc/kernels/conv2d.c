@@ -79,13 +79,16 @@ void CNN_NAME(correlate)(const void *args, ptrdiff_t tile, void *scratch)
                 t.accumulate = a->accumulate || first > 0;
                 const int is_last = first + t.taps == taps;
                 t.bias = first == 0 && a->bias ? a->bias + t.column : NULL;
-                t.relu = is_last && a->function == CNN_RELU;
+                t.relu = is_last && a->function == CNN_RELU && !a->norm.mean;
                 for (ptrdiff_t q = 0, mr; q < pixels; q += mr) {
                     mr = rows_of_tile(pixels - q, panel.rows);
                     t.rows = rows + q;
                     t.out = out + q;
                     panel.tiles[mr - 1](&t);
-                    if (is_last)
+                    if (is_last && a->norm.mean)
+                        for (ptrdiff_t r = 0; r < mr; r++)
+                            normalize_row(&a->norm, a->function, t.out[r], t.column, panel.valid);
+                    else if (is_last)
                         apply_after(a->function, &t, mr, panel.valid);
                 }
                 first += t.taps;

@@ -202,7 +202,9 @@ void CNN_NAME(depthwise)(const void *args, ptrdiff_t tile, void *scratch)
                 }
             }
         }
-        if (a->function != CNN_LINEAR)
+        for (ptrdiff_t r = 0; a->norm.mean && r < a->w.out; r++)
+            normalize_row(&a->norm, a->function, out + r * a->out_pixel, 0, C);
+        if (a->function != CNN_LINEAR && !a->norm.mean)
             for (ptrdiff_t r = 0; r < a->w.out; r++)
                 cnn_apply(a->function, out + r * a->out_pixel, out + r * a->out_pixel, C);
     }

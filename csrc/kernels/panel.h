@@ -88,6 +88,21 @@ CNN_INLINE ptrdiff_t rows_of_tile(ptrdiff_t left, ptrdiff_t most)
     return left >= 2 * most ? most : left > most ? (left + 1) / 2 : left;
 }
 
+/* A batch normalization of columns column..column+n-1 of one row, then the activation. */
+CNN_INLINE void normalize_row(const struct cnn_norm *norm, int function, float *row,
+                              ptrdiff_t column, ptrdiff_t n)
+{
+    for (ptrdiff_t c = 0; c < n; c += CNN_W) {
+        const ptrdiff_t at = column + c, left = n - c;
+        const vf y = vf_load_upto(row + at, left) - vf_load_upto(norm->mean + at, left);
+        vf_store_upto(row + at,
+                      vf_function((enum cnn_function)function,
+                                  vf_fma(y, vf_load_upto(norm->scale + at, left),
+                                         vf_load_upto(norm->shift + at, left))),
+                      left);
+    }
+}
+
 /* Sigmoid and tanh, on a tile's rows while they are in the L1 cache (relu is the
  * tile's own).  n: the panel's columns. */
 CNN_INLINE void apply_after(int function, const struct tile *t, ptrdiff_t rows, ptrdiff_t n)

@@ -192,6 +192,13 @@ static void write_patch(const struct cnn_correlate *of, struct patch patch, cons
             transform_sums(half[j], m);
         }
         const vf bias = of->bias ? vf_load_upto(of->bias + f0 + f, filters - f) : (vf){0};
+        const int normalized = of->norm.mean != NULL;
+        vf mean = {0}, scale = {0}, shift = {0};
+        if (normalized) {
+            mean = vf_load_upto(of->norm.mean + f0 + f, filters - f);
+            scale = vf_load_upto(of->norm.scale + f0 + f, filters - f);
+            shift = vf_load_upto(of->norm.shift + f0 + f, filters - f);
+        }
         for (ptrdiff_t i = 0; i < rows; i++) {
             for (int j = 0; j < CNN_SEEN; j++)
                 m[j] = half[j][i];
@@ -201,6 +208,8 @@ static void write_patch(const struct cnn_correlate *of, struct patch patch, cons
                 vf y = whole[j] + bias;
                 if (of->accumulate)
                     y += vf_load_upto(to, filters - f);
+                if (normalized)
+                    y = vf_fma(y - mean, scale, shift);
                 vf_store_upto(to, vf_function((enum cnn_function)of->function, y), filters - f);
             }
         }

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from bench.case import Case
 from bench.window_cases import AVERAGE_PASSES, CONV_PASSES, MAX_PASSES
-from bench.windows import Conv2d, Pool2d
+from bench.windows import Conv2d, Conv2dBatchNorm, Pool2d
 from cnnlite.kernels import reference
 from tests.backends import Variant, variants
-from tests.comparison import call, check, copied, leaves, seeded
+from tests.comparison import assert_same_bits, call, check, copied, leaves, seeded
 
 # The same examples in every run, so that a failure on one machine fails on all.
 EXAMPLES = settings(max_examples=100, derandomize=True, database=None, deadline=None)
@@ -85,6 +85,23 @@ def assert_exact(variant: Variant, case: Case) -> None:
 def test_convolution_of_any_geometry(variant: Variant, fields: dict):
     for operation in CONV_PASSES:
         assert_exact(variant, Conv2d(operation=operation, **fields))
+
+
+@held("conv2d_batchnorm")
+@EXAMPLES
+@given(fields=convolutions(), relu=st.booleans())
+def test_a_normalized_convolution_has_the_bits_of_its_parts(
+    variant: Variant, fields: dict, relu: bool
+):
+    variant.use()
+    case = Conv2dBatchNorm(**fields, activation="relu" if relu else None)
+    arguments = case.arguments(seeded(case), np.dtype(variant.dtype))
+    (y,), (x, w, bias, *statistics), params = copied(arguments)
+    norm = {name: params.pop(name) for name in ("epsilon", "activation")}
+    variant.kernels()["conv2d_forward"](y, x, w, bias, **params)
+    rows = y.reshape(-1, y.shape[-1])
+    variant.kernels()["batchnorm_inference"](rows, rows, *statistics, **norm)
+    assert_same_bits(call(variant.kernels()["conv2d_batchnorm"], arguments), [y])
 
 
 @held("maxpool2d_forward")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import cnnlite
 from cnnlite import Input, Model, layers, losses, ops, optimizers
+from cnnlite.errors import CnnliteWarning
 from cnnlite.layers.context import Context, StepState
 from cnnlite.models.plan import ALIGNMENT, Life, place, record
 from tests.models.network import LABELS, X, network, plans
@@ -262,6 +263,34 @@ def test_relu_is_fused_into_batch_normalization_with_the_same_bits(frozen: bool)
     assert planned.predict(X, verbose=0).tobytes() == expected.tobytes()
     unary = [s.params["function"] for s in plans(planned)[-1].steps if s.name == "unary"]
     assert unary == ["gelu"]
+
+
+def test_batch_normalization_is_fused_into_convolutions_with_the_same_bits():
+    model = normalized(frozen=False)
+    model.train_on_batch(X, np.eye(3, dtype="float32")[LABELS])
+    (expected,) = model.graph.forward([X], StepState(model._clock), training=False).outputs
+    assert model.predict(X, verbose=0).tobytes() == expected.tobytes()
+    training, predicting = (plan.operations for plan in plans(model))
+    assert "conv2d_batchnorm" not in training
+    assert predicting.count("conv2d_batchnorm") == 2
+    assert not {"conv2d_forward", "batchnorm_inference"} & set(predicting)
+
+
+def test_batch_normalization_is_not_fused_where_the_convolution_has_another_use():
+    x = Input((8, 8, 2))
+    h = layers.Conv2D(4, 3)(x)
+    used = Model(x, layers.Add()([layers.BatchNormalization()(h), h]))
+    activated = layers.BatchNormalization()(layers.Conv2D(4, 3, activation="relu")(x))
+    for model in (used, Model(x, activated)):
+        model.predict(X, verbose=0)
+        assert "conv2d_batchnorm" not in plans(model)[0].operations
+
+
+def test_a_back_end_without_the_fused_operation_is_asked_for_its_parts():
+    model = normalized(frozen=False)
+    with cnnlite.using_backend("cython"), pytest.warns(CnnliteWarning):
+        model.predict(X, verbose=0)
+    assert "conv2d_forward" in plans(model)[0].operations
 
 
 @pytest.mark.parametrize("other", ["output", "reader"])

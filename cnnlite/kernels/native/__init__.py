@@ -5,6 +5,7 @@ from __future__ import annotations
 from cnnlite.kernels.native.conv2d import (
     conv2d_backward_input,
     conv2d_backward_weight,
+    conv2d_batchnorm,
     conv2d_forward,
 )
 from cnnlite.kernels.native.elementwise import unary, unary_backward
@@ -113,6 +114,7 @@ KERNELS = {
     for function in (
         matmul,
         conv2d_forward,
+        conv2d_batchnorm,
         conv2d_backward_input,
         conv2d_backward_weight,
         maxpool2d_forward,

@@ -21,6 +21,8 @@ from cnnlite.kernels.native.product cimport (
 from cnnlite.kernels.native cimport winograd
 
 from cnnlite.kernels.native.elementwise import unary
+from cnnlite.kernels.native.normalization cimport norm_of
+from cnnlite.kernels.native.normalization import batchnorm_inference
 from cnnlite.kernels.native.rows import bias_gradient
 
 cdef extern from "cnn.h":
@@ -82,14 +84,58 @@ def conv2d_forward(
     through the offsets of the taps (no im2col; padding is copied in block by block).  A y of
     few channels from many is instead added up from what each pixel of x sends."""
     cdef cnn_correlate args
+    args.norm.mean = NULL
+    if suits_send(y, x, w, strides, dilation, groups):
+        send(y, x, w, bias, padding, activation)
+    else:
+        forward(&args, y, x, w, bias, strides, padding, dilation, groups, activation)
+
+
+def conv2d_batchnorm(
+    cnp.ndarray y,
+    cnp.ndarray x,
+    cnp.ndarray w,
+    cnp.ndarray bias,
+    cnp.ndarray mean,
+    cnp.ndarray variance,
+    cnp.ndarray gamma,
+    cnp.ndarray beta,
+    *,
+    strides,
+    padding,
+    dilation,
+    groups,
+    epsilon,
+    activation=None,
+):
+    """As the reference: a tile of outputs is normalized while it is in the L1 cache.  The bits are
+    those of the two operations one after the other."""
+    cdef cnn_correlate args
+    cdef Workspace workspace
+    cdef cnp.ndarray flat
+    if suits_send(y, x, w, strides, dilation, groups) or dim(w, 3) <= CNN_PLANES_MOST:
+        conv2d_forward(
+            y, x, w, bias, strides=strides, padding=padding, dilation=dilation, groups=groups
+        )
+        flat = y.reshape(-1, y.shape[3])
+        batchnorm_inference(
+            flat, flat, mean, variance, gamma, beta, epsilon=epsilon, activation=activation
+        )
+        return
+    workspace = borrow(sizeof(float) * 2 * (dim(w, 3) + 16))
+    try:
+        args.norm = norm_of(mean, variance, gamma, beta, epsilon, <float *>workspace.data)
+        forward(&args, y, x, w, bias, strides, padding, dilation, groups, activation)
+    finally:
+        release(workspace)
+
+
+cdef int forward(
+    cnn_correlate *args, cnp.ndarray y, cnp.ndarray x, cnp.ndarray w, cnp.ndarray bias,
+    strides, padding, dilation, groups, activation,
+) except -1:
     cdef cnn_pack pack
     cdef ptrdiff_t kh = dim(w, 0), kw = dim(w, 1)
-    if (
-        dim(w, 3) <= FEW_FILTERS and dim(w, 2) >= MANY_CHANNELS and kh * kw > 1 and groups == 1
-        and strides[0] == strides[1] == dilation[0] == dilation[1] == 1 and x.size and y.size
-    ):
-        send(y, x, w, bias, padding, activation)
-        return
     args.out, args.image, args.bias = f32(y), f32(x), f32(bias)
     args.images, args.channels, args.groups = dim(x, 0), dim(x, 3), groups
     args.group_channels, args.group_filters = dim(w, 2), dim(w, 3) // args.groups
@@ -104,7 +150,7 @@ def conv2d_forward(
     pack.len, pack.n, pack.row, pack.column = dim(w, 2), args.group_filters, dim(w, 3), 1
     pack.tap_w = pack.len * pack.row
     pack.tap_h = kw * pack.tap_w
-    correlate(&args, &pack)
+    return correlate(args, &pack)
 
 
 cdef int correlate(cnn_correlate *args, cnn_pack *pack) except -1:
@@ -228,7 +274,7 @@ def conv2d_backward_input(
     if dim(dx, 3) <= FEW_CHANNELS and groups == 1 and dw == 1 and dx.size and dy.size:
         scatter(dx, dy, w, strides, padding, dh, accumulate)
         return
-    args.image, args.bias = f32(dy), NULL
+    args.image, args.bias, args.norm.mean = f32(dy), NULL, NULL
     args.images, args.channels, args.groups = dim(dy, 0), dim(dy, 3), groups
     args.group_channels, args.group_filters = dim(dy, 3) // args.groups, dim(w, 2)
     args.out_image = dim(dx, 1) * dim(dx, 2) * channels
@@ -290,6 +336,16 @@ cdef int scatter(
 cdef enum:
     FEW_FILTERS = 4
     MANY_CHANNELS = 16
+
+
+cdef bint suits_send(
+    cnp.ndarray y, cnp.ndarray x, cnp.ndarray w, strides, dilation, groups
+) except -1:
+    return (
+        dim(w, 3) <= FEW_FILTERS and dim(w, 2) >= MANY_CHANNELS and dim(w, 0) * dim(w, 1) > 1
+        and groups == 1 and strides[0] == strides[1] == dilation[0] == dilation[1] == 1
+        and x.size and y.size
+    )
 
 
 cdef int send(

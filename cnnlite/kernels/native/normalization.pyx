@@ -10,6 +10,7 @@ from cnnlite.kernels.native.dispatch cimport (
 cdef extern from "cnn.h":
     ctypedef struct normalization_kernels "const struct cnn_table":
         cnn_kernel *batchnorm_apply
+        cnn_kernel *batchnorm_factors
         cnn_kernel *batchnorm_moments
         cnn_kernel *batchnorm_statistics
         cnn_kernel *norm_gradients
@@ -158,6 +159,20 @@ def batchnorm_inference(
     )
     args.y = f32(y)
     apply(&args)
+
+
+cdef cnn_norm norm_of(
+    cnp.ndarray mean, cnp.ndarray variance, cnp.ndarray gamma, cnp.ndarray beta, epsilon,
+    float *memory,
+) except *:
+    cdef cnn_norm norm
+    cdef cnn_batchnorm args = batchnorm(
+        mean.reshape(1, -1), mean, variance, gamma, beta, None, epsilon, None
+    )
+    args.partial = memory
+    run(kernels().batchnorm_factors, &args, 1, args.C)
+    norm.mean, norm.scale, norm.shift = args.mean, memory, memory + args.C + 16
+    return norm
 
 
 cdef int add_up(

@@ -34,6 +34,11 @@ cdef extern from "cnn.h":
     struct cnn_blocks:
         ptrdiff_t images, rows
 
+    struct cnn_norm:
+        const float *mean
+        const float *scale
+        const float *shift
+
     struct cnn_correlate:
         float *out
         const float *image
@@ -44,6 +49,7 @@ cdef extern from "cnn.h":
         ptrdiff_t out_image, out_row, out_pixel
         cnn_blocks blocks
         ptrdiff_t filter_block
+        cnn_norm norm
         bint accumulate
         int function
 

@@ -17,6 +17,7 @@ NaN propagates through every operation, forward and backward.
 from cnnlite.kernels.reference.conv2d import (
     conv2d_backward_input,
     conv2d_backward_weight,
+    conv2d_batchnorm,
     conv2d_forward,
 )
 from cnnlite.kernels.reference.counts import (
@@ -123,6 +124,7 @@ KERNELS = {
         matmul,
         bias_gradient,
         conv2d_forward,
+        conv2d_batchnorm,
         conv2d_backward_input,
         conv2d_backward_weight,
         maxpool2d_forward,

@@ -21,6 +21,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnlite.kernels.reference.elementwise import unary
+from cnnlite.kernels.reference.normalization import batchnorm_inference
 
 
 def _padded(x, padding):
@@ -66,6 +67,38 @@ def conv2d_forward(y, x, w, bias, *, strides, padding, dilation, groups, activat
             y[..., f] += seen[..., c] @ w[i, j, :, f]  # (N, OH, OW, C) @ (C, F)
     if activation is not None:
         unary(y, y, function=activation)
+
+
+def conv2d_batchnorm(
+    y,
+    x,
+    w,
+    bias,
+    mean,
+    variance,
+    gamma,
+    beta,
+    *,
+    strides,
+    padding,
+    dilation,
+    groups,
+    epsilon,
+    activation=None,
+):
+    """``conv2d_forward``, then ``batchnorm_inference`` of every filter, then the activation.
+
+    mean, variance : (F,)
+    gamma, beta : (F,) or None: ones, zeros
+    activation : None or "relu"
+    """
+    conv2d_forward(
+        y, x, w, bias, strides=strides, padding=padding, dilation=dilation, groups=groups
+    )
+    rows = y.reshape(-1, y.shape[-1])
+    batchnorm_inference(
+        rows, rows, mean, variance, gamma, beta, epsilon=epsilon, activation=activation
+    )
 
 
 def conv2d_backward_input(dx, dy, w, *, strides, padding, dilation, groups, accumulate=False):
