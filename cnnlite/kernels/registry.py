@@ -1,7 +1,9 @@
 """Which back end serves an operation.
 
 A back end is a module ``cnnlite.kernels.<name>`` with a table ``KERNELS`` of
-functions by operation name and a tuple ``DTYPES``.  The reference defines the
+functions by operation name and a tuple ``DTYPES``, and may have ``SHORTCUTS``: for
+operations on plain arrays, functions that check and allocate by themselves and return
+None for what is not plain.  The reference defines the
 operations and their signatures; what another back end lacks, in an operation or
 a dtype, falls to the reference, never to a third one, and says so once.
 """
@@ -31,6 +33,7 @@ Kernel = Callable[..., None]
 
 _lock = threading.Lock()  # a forked child gets a new one: its holder may not exist there
 _loaded: dict[str, dict[tuple[str, str], Kernel]] = {}
+_shortcuts: dict[str, dict[str, Callable[..., np.ndarray | None]]] = {}
 _resolved: dict[tuple[str, str, str], Kernel] = {}
 _warned: set[tuple[str, str]] = set()
 
@@ -67,11 +70,13 @@ def _load(backend: str) -> dict[tuple[str, str], Kernel]:
     with _lock:
         if backend not in _loaded:
             table = {(n, d): f for n, f in reference.KERNELS.items() for d in DTYPES}
+            _shortcuts[backend] = {}
             if backend != "reference":
                 module = importlib.import_module(f"cnnlite.kernels.{backend}")
                 for name, function in module.KERNELS.items():
                     _register(backend, name, function)
                 table = {(n, d): f for n, f in module.KERNELS.items() for d in module.DTYPES}
+                _shortcuts[backend] = getattr(module, "SHORTCUTS", {})
             _loaded[backend] = table
         return _loaded[backend]
 
@@ -157,6 +162,11 @@ def kernel(name: str, dtype: np.dtype, backend: str | None = None) -> Kernel:
     # By the dtype's one-letter code: NumPy computes its name anew, in a microsecond.
     found = _resolved.get((backend or _current, name, dtype.char))
     return found if found is not None else _resolve(backend or _current, name, dtype)
+
+
+def shortcut(name: str) -> Callable[..., np.ndarray | None] | None:
+    """Return the shortcut that the back end in use has for an operation, or None."""
+    return _shortcuts[_current].get(name) if _current in _shortcuts else None
 
 
 def _resolve(backend: str, name: str, dtype: np.dtype) -> Kernel:

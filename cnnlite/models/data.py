@@ -42,15 +42,16 @@ def as_inputs(
         if given is None:
             raise ValueError(f"{where}: the input {name!r} is missing. Pass an array for it.")
         checked.append(_as_input(given, tensor, where))
-    if len({len(a) for a in checked}) > 1:
+    if len(checked) > 1 and len({len(a) for a in checked}) > 1:
         raise ShapeError(f"{where}: the inputs differ in samples. Got {[len(a) for a in checked]}.")
     return checked
 
 
 def _as_input(given: Any, tensor: SymbolicTensor, where: str) -> np.ndarray:
     a, shape = as_numbers(given, f"{where}: x", FEATURES), tensor.shape
-    fits = a.ndim == len(shape) and all(
-        n is None or n == m for n, m in zip(shape[1:], a.shape[1:], strict=True)
+    fits = a.ndim == len(shape) and (
+        a.shape[1:] == shape[1:]
+        or all(n is None or n == m for n, m in zip(shape[1:], a.shape[1:], strict=True))
     )
     if not fits:
         wanted = ", ".join(["batch", *("any" if n is None else str(n) for n in shape[1:])])
@@ -137,11 +138,14 @@ class Dataset:
     ) -> None:
         self.inputs, self.targets, self.weights = inputs, list(targets), list(weights)
         self.given = given or {}
-        self.arrays = {f"x{i}": a for i, a in enumerate(self.inputs)}
-        self.arrays |= {f"y{i}": a for i, a in enumerate(self.targets) if a is not None}
-        self.arrays |= {f"w{i}": a for i, a in enumerate(self.weights) if a is not None}
-        # Once: each step looks its plan up, and a dtype's text is hashed faster than a dtype.
-        self.spec = tuple([(n, a.shape[1:], a.dtype.str) for n, a in self.arrays.items()])
+        self.arrays: dict[str, np.ndarray] = {}
+        # Each step looks its plan up by spec, and a dtype's text is hashed faster than a dtype.
+        self.spec: tuple[Any, ...] = ()
+        for letter, arrays in (("x", self.inputs), ("y", self.targets), ("w", self.weights)):
+            for i, a in enumerate(arrays):
+                if a is not None:
+                    self.arrays[f"{letter}{i}"] = a
+                    self.spec += (letter, i, a.shape[1:], a.dtype.str)
 
     def __len__(self) -> int:
         return len(self.inputs[0])

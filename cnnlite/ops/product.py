@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from cnnlite.errors import ShapeError
-from cnnlite.ops.core import Output, Tensor, checked_shape, rows_of, run, tensor, view
+from cnnlite.kernels.registry import shortcut
+from cnnlite.ops.core import (
+    Output,
+    Tensor,
+    checked_shape,
+    is_recording,
+    rows_of,
+    run,
+    tensor,
+    view,
+)
 from cnnlite.shapes import Pads, Pair, is_int, pair, window_output, window_pads
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh")  # what a kernel applies in its epilogue
@@ -64,6 +74,12 @@ def matmul(
     >>> ops.matmul(x, w, activation="relu")
     array([[1., 0.]], dtype=float32)
     """
+    plain = bias is activation is None
+    if plain and out is None and not (transpose_a or transpose_b or is_recording()):
+        quick = shortcut("matmul")
+        made = None if quick is None else quick(a, b)
+        if made is not None:
+            return made
     a = tensor(a, "matmul: a")
     b = tensor(b, "matmul: b", 2, a.dtype)
     if a.ndim < 2 or (a.ndim > 2 and transpose_a):
@@ -85,7 +101,6 @@ def matmul(
             raise ShapeError(f"matmul: bias must have shape ({n},). Got {bias.shape}.")
     activation = _activation(activation, "matmul")
     shape = (m, n) if transpose_a else (*a.shape[:-1], n)
-    plain = bias is None and activation is None
     y = Output(out, shape, a.dtype, "matmul", reads=(a, b, bias), adds=plain)
     run(
         "matmul",

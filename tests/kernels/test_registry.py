@@ -9,8 +9,10 @@ import warnings
 import numpy as np
 import pytest
 
+from cnnlite import ops
 from cnnlite.errors import BackendError, CnnliteWarning
 from cnnlite.kernels import reference, registry
+from cnnlite.models.plan import record
 from tests.processes import error_of, output_of
 
 F32, F64 = np.dtype("float32"), np.dtype("float64")
@@ -161,3 +163,37 @@ def test_context_manager_restores_after_an_error():
         assert registry.get_backend() == "reference"
         raise ZeroDivisionError
     assert registry.get_backend() == "native"
+
+
+@pytest.mark.parametrize(
+    "shapes", [((5, 7), (7, 3)), ((64, 64), (64, 64)), ((3, 0), (0, 2))], ids=str
+)
+def test_the_shortcut_of_a_product_has_the_kernel_s_bits(shapes):
+    rng = np.random.default_rng(1)
+    a, b = (rng.standard_normal(shape).astype(F32) for shape in shapes)
+    expected = np.full((len(a), b.shape[1]), np.nan, F32)
+    registry.kernel("matmul", F32, "native")(expected, a, b, None)
+    with registry.using_backend("native"):
+        quick = registry.shortcut("matmul")
+        assert quick(a, b).tobytes() == ops.matmul(a, b).tobytes() == expected.tobytes()
+
+
+def test_the_shortcut_of_a_product_leaves_alone_what_is_not_plain():
+    a = np.ones((3, 3), F32)
+    read_only, odd = a.copy(), np.ones(37, np.uint8)[1:].view(F32).reshape(3, 3)
+    read_only.flags.writeable = False
+    others = [a.astype(F64), a.T[:2], a[0], a[None], [[1.0]], None, read_only, odd, a[:, ::2]]
+    others += [a.astype(">f4"), np.ma.masked_array(a), np.ones((2, 2), F32)]
+    with registry.using_backend("native"):
+        quick = registry.shortcut("matmul")
+        for other in others:
+            assert quick(other, a) is None and quick(a, other) is None
+    with registry.using_backend("reference"):
+        assert registry.shortcut("matmul") is None
+
+
+def test_a_plan_records_a_plain_product():
+    def program(plan):
+        plan.output("y", ops.matmul(np.ones((3, 3), F32), np.ones((3, 3), F32)))
+
+    assert record(program).operations == ["matmul"]

@@ -73,7 +73,7 @@ from cnnlite.kernels.native.pool import (
     maxpool2d_backward,
     maxpool2d_forward,
 )
-from cnnlite.kernels.native.product import batch_matmul, matmul
+from cnnlite.kernels.native.product import batch_matmul, matmul, plain_matmul
 from cnnlite.kernels.native.random import (
     dropout_backward,
     dropout_forward,
@@ -109,6 +109,7 @@ from cnnlite.kernels.native.tensor import (
 )
 
 DTYPES = ("float32",)
+SHORTCUTS = {"matmul": plain_matmul}
 KERNELS = {
     function.__name__: function
     for function in (
