@@ -103,10 +103,13 @@ struct cnn_correlate {
 struct cnn_scatter {
     float *dx;           /* (images, h.size, w.size, channels) */
     const float *dy;     /* (images, h.out, w.out, filters) */
-    const float *packed; /* (filters, h.taps * w.taps * channels) */
+    const float *packed; /* (filters, h.taps * w.taps * channels); by_rows, for each row of taps
+                            (filters, w.taps * channels), packed_row floats apart */
+    ptrdiff_t packed_row;
     ptrdiff_t images, channels, filters;
     struct cnn_window h, w; /* the forward convolution's */
     ptrdiff_t rows;         /* of dx, in a tile */
+    int by_rows;            /* what a row of taps sends is added to dx at once */
     int accumulate;
 };
 
@@ -214,11 +217,22 @@ static inline size_t cnn_correlate_scratch(const struct cnn_correlate *a)
 }
 
 /* `vector`: floats in a vector. */
+static inline ptrdiff_t cnn_scatter_patches(const struct cnn_scatter *a, ptrdiff_t vector)
+{
+    const ptrdiff_t floats = a->h.taps * a->w.taps * a->channels;
+    return a->by_rows ? 0 : CNN_PATCHES * cnn_ceil_div(floats, vector) * vector;
+}
+
+/* Rows of the frame: of dx in a tile, and by_rows what their pixels send above and below. */
+static inline ptrdiff_t cnn_scatter_rows(const struct cnn_scatter *a)
+{
+    return a->rows + (a->by_rows ? 2 * (a->h.taps - 1) * a->h.step : 0);
+}
+
 static inline size_t cnn_scatter_scratch(const struct cnn_scatter *a, ptrdiff_t vector)
 {
-    const ptrdiff_t patch = cnn_ceil_div(a->h.taps * a->w.taps * a->channels, vector) * vector;
-    const ptrdiff_t frame = a->rows * cnn_window_extent(&a->w, a->w.out) * a->channels;
-    return sizeof(float) * (size_t)(CNN_PATCHES * patch + frame);
+    const ptrdiff_t frame = cnn_scatter_rows(a) * cnn_window_extent(&a->w, a->w.out) * a->channels;
+    return sizeof(float) * (size_t)(cnn_scatter_patches(a, vector) + frame);
 }
 
 static inline size_t cnn_weight_gradient_pointers(const struct cnn_weight_gradient *a)

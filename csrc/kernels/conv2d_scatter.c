@@ -3,6 +3,10 @@
  * Few channels would leave most lanes of a vector idle.  So each pixel of dy times all
  * the weights, (filters) @ (filters, KH*KW*C), gives what it sends to the patch of dx
  * that it saw, and the patches are added up, one row of a patch at a time.
+ *
+ * Where one row of a patch, KW*C floats, fills its vectors well, each row of taps has a
+ * product of its own, whose tiles add to dx themselves: pixels whose patches do not meet
+ * share a tile.  That spares writing the patches and reading them again.
  */
 #include "../cnn.h"
 #include "copy.h"
@@ -74,41 +78,109 @@ static void write_row(const struct cnn_scatter *a, float *dx, const float *frame
     zero_floats(dx + end * c, (a->w.size - end) * c);
 }
 
-void CNN_NAME(scatter)(const void *args, ptrdiff_t tile, void *scratch)
+/* A tile's part of one image: rows h0..h1-1 of dx, and the rows q0..q1-1 of dy that reach them.
+ * What they send is added up in a frame of dx's rows from `top` on, which has room for what the
+ * padding receives at the left and right. */
+struct part {
+    ptrdiff_t n, h0, h1, q0, q1;
+    float *frame;
+    ptrdiff_t top, row; /* row: floats from row to row of the frame */
+};
+
+/* Patch after patch; of each the rows of taps that lie in h0..h1-1. */
+static void add_all_patches(const struct cnn_scatter *a, const struct part *of, float *patches)
 {
-    const struct cnn_scatter *a = args;
-    const ptrdiff_t row_blocks = cnn_ceil_div(a->h.size, a->rows);
-    const ptrdiff_t n = tile / row_blocks, h0 = tile % row_blocks * a->rows;
-    const ptrdiff_t h1 = cnn_min(h0 + a->rows, a->h.size);
-    const ptrdiff_t columns = cnn_window_extent(&a->w, a->w.out), frame_row = columns * a->channels;
-    const ptrdiff_t floats = a->h.taps * a->w.taps * a->channels; /* of a patch */
+    const ptrdiff_t floats = a->h.taps * a->w.taps * a->channels;
     const struct columns weights = packed_columns(a->packed, a->filters, floats);
     const ptrdiff_t width = weights.vectors * weights.set->width;
-    float *patches = scratch, *frame = patches + CNN_PATCHES * width;
-    zero_floats(frame, (h1 - h0) * frame_row);
-
-    /* Output rows q whose taps reach h0..h1-1. */
-    const ptrdiff_t reach = (a->h.taps - 1) * a->h.step, s = a->h.stride;
-    const ptrdiff_t lowest = h0 - a->h.first - reach, highest = h1 - 1 - a->h.first;
-    const ptrdiff_t q0 = lowest > 0 ? cnn_ceil_div(lowest, s) : 0;
-    const ptrdiff_t q1 = highest < 0 ? 0 : cnn_min(highest / s + 1, a->h.out);
-    for (ptrdiff_t p0 = q0 * a->w.out; p0 < q1 * a->w.out; p0 += CNN_PATCHES) {
-        const ptrdiff_t p1 = cnn_min(p0 + CNN_PATCHES, q1 * a->w.out);
-        multiply(a, &weights, a->dy + (n * a->h.out * a->w.out + p0) * a->filters, p1 - p0, patches,
-                 width);
+    for (ptrdiff_t p0 = of->q0 * a->w.out; p0 < of->q1 * a->w.out; p0 += CNN_PATCHES) {
+        const ptrdiff_t p1 = cnn_min(p0 + CNN_PATCHES, of->q1 * a->w.out);
+        multiply(a, &weights, a->dy + (of->n * a->h.out * a->w.out + p0) * a->filters, p1 - p0,
+                 patches, width);
         for (ptrdiff_t p = p0, end; p < p1; p = end) { /* the pixels of one output row */
             const ptrdiff_t q = p / a->w.out, r = p % a->w.out;
             end = cnn_min((q + 1) * a->w.out, p1);
-            const ptrdiff_t top = q * s + a->h.first - h0; /* tap i is at top + i * step */
-            const ptrdiff_t i0 = top < 0 ? cnn_ceil_div(-top, a->h.step) : 0;
-            const ptrdiff_t i1 = cnn_min((h1 - h0 - 1 - top) / a->h.step + 1, a->h.taps);
+            const ptrdiff_t first = q * a->h.stride + a->h.first; /* where its tap 0 is */
+            const ptrdiff_t i0 = first < of->h0 ? cnn_ceil_div(of->h0 - first, a->h.step) : 0;
+            const ptrdiff_t i1 = cnn_min((of->h1 - 1 - first) / a->h.step + 1, a->h.taps);
             if (i0 < i1)
-                add_patches(a, frame + (top + i0 * a->h.step) * frame_row +
+                add_patches(a, of->frame + (first + i0 * a->h.step - of->top) * of->row +
                                    r * a->w.stride * a->channels,
-                            frame_row, patches + (p - p0) * width, width, end - p, i0, i1);
+                            of->row, patches + (p - p0) * width, width, end - p, i0, i1);
         }
     }
-    for (ptrdiff_t h = h0; h < h1; h++)
-        write_row(a, a->dx + (n * a->h.size + h) * a->w.size * a->channels,
-                  frame + (h - h0) * frame_row, columns);
+}
+
+/* What the pixels in columns r0, r0 + apart, ... send, whose patches do not meet: row of taps
+ * after row of taps, each added to the frame by the tiles of its product. */
+static void add_products(const struct cnn_scatter *a, const struct part *of,
+                         const struct panel *panel, ptrdiff_t r0, ptrdiff_t apart)
+{
+    const float *rows[TILE_MOST_ROWS];
+    float *out[TILE_MOST_ROWS];
+    const ptrdiff_t offs[1] = {0};
+    struct tile t = {.out = out, .rows = rows, .offs = offs, .taps = 1, .len = a->filters,
+                     .ks = 1, .accumulate = 1};
+    ptrdiff_t q = of->q0, r = r0, left = (of->q1 - q) * cnn_ceil_div(a->w.out - r0, apart);
+    for (ptrdiff_t mr; left > 0; left -= mr) {
+        mr = rows_of_tile(left, panel->rows);
+        for (ptrdiff_t p = 0; p < mr; p++) {
+            const ptrdiff_t first = q * a->h.stride + a->h.first - of->top;
+            rows[p] = a->dy + ((of->n * a->h.out + q) * a->w.out + r) * a->filters;
+            out[p] = of->frame + first * of->row + r * a->w.stride * a->channels;
+            r += apart;
+            if (r >= a->w.out) {
+                r = r0;
+                q++;
+            }
+        }
+        use_panel(&t, panel);
+        for (ptrdiff_t i = 0; i < a->h.taps; i++) {
+            panel->tiles[mr - 1](&t);
+            t.b += a->packed_row;
+            for (ptrdiff_t p = 0; p < mr; p++)
+                out[p] += a->h.step * of->row;
+        }
+    }
+}
+
+static void add_by_rows(const struct cnn_scatter *a, const struct part *of)
+{
+    const ptrdiff_t apart = cnn_ceil_div(a->w.taps, a->w.stride);
+    const struct columns columns =
+        packed_columns(a->packed, a->filters, a->w.taps * a->channels);
+    for (ptrdiff_t p = 0; p < columns.count; p++) {
+        const struct panel panel = panel_at(&columns, p);
+        for (ptrdiff_t r0 = 0; r0 < cnn_min(apart, a->w.out); r0++)
+            add_products(a, of, &panel, r0, apart);
+    }
+}
+
+/* Rows h0..h1-1 of image n, and what concerns them. */
+CNN_INLINE struct part part_of(const struct cnn_scatter *a, ptrdiff_t n, ptrdiff_t h0,
+                               ptrdiff_t h1)
+{
+    const ptrdiff_t reach = (a->h.taps - 1) * a->h.step, s = a->h.stride;
+    const ptrdiff_t lowest = h0 - a->h.first - reach, highest = h1 - 1 - a->h.first;
+    struct part part = {.n = n, .h0 = h0, .h1 = h1, .top = a->by_rows ? h0 - reach : h0};
+    part.q0 = lowest > 0 ? cnn_ceil_div(lowest, s) : 0;
+    part.q1 = highest < 0 ? 0 : cnn_min(highest / s + 1, a->h.out);
+    part.row = cnn_window_extent(&a->w, a->w.out) * a->channels;
+    return part;
+}
+
+void CNN_NAME(scatter)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    const struct cnn_scatter *a = args;
+    const ptrdiff_t row_blocks = cnn_ceil_div(a->h.size, a->rows), h0 = tile % row_blocks * a->rows;
+    struct part part = part_of(a, tile / row_blocks, h0, cnn_min(h0 + a->rows, a->h.size));
+    part.frame = (float *)scratch + cnn_scatter_patches(a, CNN_W);
+    zero_floats(part.frame, cnn_scatter_rows(a) * part.row);
+    if (a->by_rows)
+        add_by_rows(a, &part);
+    else
+        add_all_patches(a, &part, scratch);
+    for (ptrdiff_t h = h0; h < part.h1; h++)
+        write_row(a, a->dx + (part.n * a->h.size + h) * a->w.size * a->channels,
+                  part.frame + (h - part.top) * part.row, cnn_window_extent(&a->w, a->w.out));
 }

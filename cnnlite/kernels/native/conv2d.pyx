@@ -15,8 +15,8 @@ from cnnlite.kernels.native.dispatch cimport (
 from cnnlite.kernels.native.product cimport (
     COLUMNS, FLOPS_PER_NS, TILES, ceil_div, clamp, cnn_blocks, cnn_correlate,
     cnn_correlate_scratch, cnn_matmul, cnn_pack, cnn_scatter, cnn_scatter_scratch,
-    cnn_weight_gradient, cnn_weight_gradient_scratch, cnn_window, pack_rows,
-    packed_width, run_pack, sum_slices,
+    cnn_weight_gradient, cnn_weight_gradient_scratch, cnn_window, packed_width,
+    run_pack, sum_slices,
 )
 from cnnlite.kernels.native cimport winograd
 
@@ -305,29 +305,45 @@ cdef int scatter(
     bint accumulate,
 ) except -1:
     cdef cnn_scatter args
-    cdef cnn_matmul product
-    cdef ptrdiff_t columns, blocks
+    cdef cnn_pack pack
+    cdef ptrdiff_t columns, row_columns, blocks
     cdef double flops
     cdef Workspace workspace
     args.dx, args.dy, args.accumulate = f32(dx), f32(dy), accumulate
     args.images, args.channels, args.filters = dim(dx, 0), dim(dx, 3), dim(dy, 3)
     args.h = window(dim(dx, 1), dim(dy, 1), strides[0], dim(w, 0), -padding[0][0], dilation_h)
     args.w = window(dim(dx, 2), dim(dy, 2), strides[1], dim(w, 1), -padding[1][0], 1)
-    columns = args.h.taps * args.w.taps * args.channels
+    row_columns = args.w.taps * args.channels
+    columns = args.h.taps * row_columns
     flops = 2.0 * columns * dy.size
+    args.by_rows = fills_rows(args.h.taps, row_columns)
     # Blocks of rows compute the rows between them twice, so few, and only of few images.
     blocks = clamp(1, TILES // args.images, args.h.size // (4 * args.h.taps))
     args.rows = ceil_div(args.h.size, blocks)
-    product.n, product.column_block = columns, packed_width(columns)
-    workspace = borrow(4 * args.filters * packed_width(columns))
+    pack.groups = args.h.taps if args.by_rows else 1
+    pack.n = row_columns if args.by_rows else columns
+    pack.group, pack.block = row_columns * args.filters, packed_width(pack.n)
+    pack.packed_group = args.packed_row = args.filters * pack.block
+    pack.taps_h = pack.taps_w = pack.row = 1
+    pack.tap_h = pack.tap_w = 0
+    pack.len = pack.column = args.filters
+    workspace = borrow(4 * pack.groups * pack.packed_group)
     try:
-        pack_rows(&product, f32(w), True, args.filters, 0, args.filters, <float *>workspace.data)
-        args.packed = product.b
+        args.packed = pack.packed = <float *>workspace.data
+        pack.b = f32(w)
+        run_pack(&pack)
         run(kernels().scatter, &args, args.images * ceil_div(args.h.size, args.rows),
             flops / FLOPS_PER_NS, cnn_scatter_scratch(&args, table.vector_floats))
     finally:
         release(workspace)
     return 0
+
+
+cdef bint fills_rows(ptrdiff_t rows, ptrdiff_t row_columns) noexcept:
+    """Whether the rows of a patch, each in vectors of its own, take at most a tenth more vectors
+    than all in one: then what that costs is less than to write the patches and add them up."""
+    cdef ptrdiff_t lanes = table.vector_floats
+    return 10 * rows * ceil_div(row_columns, lanes) <= 11 * ceil_div(rows * row_columns, lanes)
 
 
 # To a few filters from many channels a sum would fill a lane or two of a vector; what a pixel

@@ -57,10 +57,11 @@ cdef extern from "cnn.h":
         float *dx
         const float *dy
         const float *packed
+        ptrdiff_t packed_row
         ptrdiff_t images, channels, filters
         cnn_window h, w
         ptrdiff_t rows
-        bint accumulate
+        bint by_rows, accumulate
 
     struct cnn_weight_gradient:
         float *dw
