@@ -1,6 +1,19 @@
 /* Softmax and its logarithm over rows. */
 #include "../row_loops.h"
 
+/* x / d for inverse = 1 / d, rounded as a division is unless x is tiny (Markstein 1990): half the
+ * time of a division, of which every vector would need one. */
+CNN_INLINE vf vf_quotient(vf x, vf d, vf inverse)
+{
+#if defined(__FMA__) || defined(__aarch64__)
+    const vf q = x * inverse;
+    return vf_fma(vf_fma(-q, d, x), inverse, q);
+#else
+    (void)inverse;
+    return x / d;
+#endif
+}
+
 void CNN_NAME(softmax_forward)(const void *args, ptrdiff_t tile, void *scratch)
 {
     const struct cnn_rows *a = args;
@@ -11,9 +24,13 @@ void CNN_NAME(softmax_forward)(const void *args, ptrdiff_t tile, void *scratch)
         float *y = a->y + r * a->K;
         struct cnn_exp_block b;
         cnn_exp_rows(&b, y, a->x + r * a->K, a->K, count);
-        for (ptrdiff_t i = 0; i < count; i++, y += a->K)
-            for (ptrdiff_t k = 0; k < a->K; k += CNN_W)
-                vf_store_upto(y + k, vf_load_upto(y + k, a->K - k) / b.sum[i], a->K - k);
+        for (ptrdiff_t i = 0; i < count; i++, y += a->K) {
+            const vf sum = vf_set1(b.sum[i]), inverse = vf_set1(1.0f / b.sum[i]);
+            for (ptrdiff_t k = 0; k < a->K; k += CNN_W) {
+                const vf e = vf_load_upto(y + k, a->K - k);
+                vf_store_upto(y + k, vf_quotient(e, sum, inverse), a->K - k);
+            }
+        }
     }
 }
 
