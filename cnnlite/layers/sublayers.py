@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ _PLAIN = frozenset({type(None), bool, int, float, str, np.ndarray, Parameter})
 
 def models_and_layers_in(holder: Any) -> list[Any]:
     """Return the layers and models among an object's attributes, each once, in their order."""
-    return list(dict.fromkeys(_found(vars(holder).values(), nested=False)))
+    found: dict[Any, None] = {}
+    _find(found, vars(holder).values(), nested=False)
+    return list(found)
 
 
 def refuse_changed(holder: Any, known: frozenset[Any], found: Iterable[Any], where: str) -> None:
@@ -32,17 +34,20 @@ def refuse_changed(holder: Any, known: frozenset[Any], found: Iterable[Any], whe
 
 def layers_in(holder: Any) -> list[Any]:
     """Return the layers among an object's attributes; of a model there, its layers."""
-    return list(dict.fromkeys(_found(vars(holder).values(), nested=True)))
+    found: dict[Any, None] = {}
+    _find(found, vars(holder).values(), nested=True)
+    return list(found)
 
 
-def _found(values: Iterable[Any], nested: bool) -> Iterator[Any]:
+def _find(found: dict[Any, None], values: Iterable[Any], nested: bool) -> None:
     for value in values:
         if type(value) in _PLAIN:
             continue
         if isinstance(value, list | tuple | dict):
-            yield from _found(value.values() if isinstance(value, dict) else value, nested)
+            if value:
+                _find(found, value.values() if isinstance(value, dict) else value, nested)
         elif hasattr(type(value), "sublayers"):  # a Layer or a Model
             if nested and hasattr(type(value), "get_layer"):
-                yield from _found(value.sublayers, nested)
+                _find(found, value.sublayers, nested)
             else:
-                yield value
+                found[value] = None

@@ -74,7 +74,7 @@ def _slot_tensors(model: Model) -> dict[str, np.ndarray]:
     assert model.optimizer is not None
     if not model.built or not model.optimizer.weights:
         return {}
-    trained = model._trained_weights()
+    trained, _ = model._trained_weights()
     if [id(w) for w in trained] != [id(w) for w in model.optimizer.weights]:
         return {}
     slots = model.optimizer.slots.items()
@@ -252,7 +252,8 @@ def _counter(value: Any, limit: int) -> int:
 
 def _restore_slots(model: Model, tensors: dict[str, np.ndarray]) -> None:
     assert model.optimizer is not None
-    model.optimizer.build(model._trained_weights())
+    trained, _ = model._trained_weights()
+    model.optimizer.build(trained)
     expected = set()
     for slot, arrays in model.optimizer.slots.items():
         for i, parameter in enumerate(arrays):

@@ -267,22 +267,21 @@ class Steps(Penalties):
 
     # -- one batch
 
-    def _trained_weights(self) -> list[Parameter]:
-        """Return the trainable weights that a loss or a penalty depends on."""
+    def _trained_weights(self) -> tuple[list[Parameter], list[Parameter]]:
+        """Return the trainable weights that a loss or a penalty depends on, and the others."""
         ends = [head.tensor for head in self._all_heads("fit") if head.loss is not None]
         leading = self.graph.leading_to(ends)
         reached = {id(w) for layer in leading for w in layer.trainable_weights}
         reached |= {id(w) for w, _ in self._regularized()}
         weights = self._stored("trainable_weights")
-        return [w for w in weights if id(w) in reached]
+        trained = [w for w in weights if id(w) in reached]
+        return trained, [w for w in weights if id(w) not in reached]
 
     def _start_training(self) -> None:
         assert self.optimizer is not None
-        weights = self._trained_weights()
-        chosen = set(weights)
-        left = [w.name for w in self._stored("trainable_weights") if w not in chosen]
+        weights, left = self._trained_weights()
         if left or not weights:
-            what = f"no loss depends on {', '.join(left)}, left as they are"
+            what = f"no loss depends on {', '.join(w.name for w in left)}, left as they are"
             nothing = "no weight is trainable, so training changes nothing"
             warnings.warn(f"{self.name}: {what if left else nothing}.", CnnliteWarning, 4)
         if [id(w) for w in weights] != [id(w) for w in self.optimizer.weights]:
