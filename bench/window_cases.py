@@ -57,11 +57,16 @@ def _conv_edges() -> list[Case]:
         cases += conv(n=1, size=(3, 4), c=c, f=f, kernel=(3, 3), padding=same((3, 4), (3, 3)))
     many = {"n": 2, "size": (5, 7), "kernel": (3, 2)}  # channels, to a few filters
     for c, f in ((16, 1), (33, 2), (17, 3), (20, 4), (16, 5)):
-        cases += conv(CONV_PASSES[:1], **many, c=c, f=f, padding=odd)
+        cases += conv(CONV_PASSES[::2], **many, c=c, f=f, padding=odd)
+        cases += conv(CONV_PASSES[2:], **many, c=c, f=f, dilation=(2, 3), bias=False)
     for padding in (((0, 0), (0, 0)), ((3, 2), (0, 4)), ((0, 3), (2, 0))):
-        cases += conv(CONV_PASSES[:1], **many, c=18, f=2, padding=padding)
+        cases += conv(CONV_PASSES[::2], **many, c=18, f=2, padding=padding)
     for activation in ("relu", "sigmoid", "tanh"):
         cases += conv(CONV_PASSES[:1], **many, c=18, f=2, padding=odd, activation=activation)
+    swapped = {"n": 2, "kernel": (3, 3)}  # large enough for the gradient along the channels
+    cases += conv(CONV_PASSES[2:], **swapped, size=(12, 13), c=40, f=5, padding=odd)
+    cases += conv(CONV_PASSES[2:], **swapped, size=(17, 15), c=33, f=3, dilation=(2, 1), bias=False)
+    cases += conv(CONV_PASSES[2:], n=8, size=(16, 16), c=40, f=7, kernel=(1, 1))
     for f, width in product((63, 64, 65), (1, 5, 6, 7)):
         cases += conv(n=1, size=(2, width), c=2, f=f, kernel=(1, 3), padding=((0, 0), (1, 1)))
     for width in (11, 12, 13, 25):
@@ -120,7 +125,7 @@ WINDOW_SHARED = [
     *conv(n=9, size=(28, 28), c=1, f=6, kernel=(5, 5), padding=same((28, 28), (5, 5))),
     *conv(n=5, size=(20, 20), c=64, f=64, kernel=(3, 3), groups=64),
     *conv(n=4, size=(14, 14), c=64, f=48, kernel=(1, 1)),
-    *conv(CONV_PASSES[:1], n=5, size=(20, 21), c=40, f=3, kernel=(3, 3)),
+    *conv(CONV_PASSES[::2], n=5, size=(20, 21), c=40, f=3, kernel=(3, 3)),
     Conv2dBatchNorm(n=5, size=(17, 19), c=20, f=40, kernel=(5, 3), activation="relu"),
     *pool(n=7, size=(33, 31), c=48, pool_size=(2, 2), strides=(2, 2)),
     *pool(n=7, size=(33, 31), c=48, pool_size=(3, 3), strides=(2, 2), padding=((1, 1), (0, 1))),

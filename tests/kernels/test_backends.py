@@ -14,7 +14,7 @@ import pytest
 from bench.case import Arguments, Case, is_float, mapped
 from bench.cases import EDGES, SHARED
 from bench.products import Matmul
-from bench.windows import VALID
+from bench.windows import VALID, Conv2d
 from cnnlite.kernels import reference
 from tests.backends import CYTHON, Variant, places, variants
 from tests.comparison import (
@@ -162,6 +162,24 @@ def test_nan_weight_reaches_the_input_gradient(variant: Variant, case: Case):
     assert np.all(np.isnan(got) >= np.isnan(expected))
     channel = (case.groups - 1) * (case.c // case.groups)  # type: ignore[attr-defined]
     assert not np.isnan(np.delete(got, channel, axis=3)).any()
+
+
+@pytest.mark.parametrize("padding", [VALID, ((1, 1), (1, 1))], ids=str)
+@pytest.mark.parametrize(
+    "variant", [v for v in VARIANTS if "conv2d_backward_weight" in v.kernels()], ids=str
+)
+def test_nan_in_a_corner_reaches_the_weights_that_see_it(variant: Variant, padding):
+    """Few filters: vectors along the channels, and zeros around dy that the NaN must not meet."""
+    case = Conv2d(
+        operation="conv2d_backward_weight", n=2, size=(12, 13), c=40, f=5, kernel=(3, 3),
+        padding=padding,
+    )  # fmt: skip
+    arguments = case.arguments(seeded(case), np.dtype(variant.dtype))
+    arguments.inputs[1][0, 0, 0, 3] = np.nan
+    (expected, _) = call(reference.conv2d_backward_weight, copied(arguments))
+    (got, _) = call(kernel_of(variant, case.operation), arguments)
+    assert 0 < np.count_nonzero(np.isnan(expected)) < 9 * case.f
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
 
 
 # Aliases
