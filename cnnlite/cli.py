@@ -112,8 +112,9 @@ def _load(args: argparse.Namespace) -> Any:
 def _settle(rate: float) -> Callback:
     """Return a callback that trains the last third of the epochs at a tenth of the rate.
 
-    Twelve epochs on mnist5k, seeds 0 to 9: the worst test accuracy is 97.2% with it,
-    96.7% without, and 95.7% without it at Adam's usual rate of 0.001.
+    Twelve epochs on mnist5k, seeds 0 to 9: the worst and the mean test accuracy are 97.1%
+    and 97.6% with it, 96.2% and 97.1% without, 96.0% and 96.7% without it at Adam's usual
+    rate of 0.001.
     """
     from cnnlite.callbacks import Callback
 
