@@ -77,12 +77,15 @@ LENET = (
 def _matmul_edges() -> list[Case]:
     sizes = [(1, 1, 1), (1, 10, 84), (5, 7, 3), (6, 16, 4), (7, 17, 5), (12, 64, 9), (13, 65, 33)]
     sizes += [(11, 63, 2), (3, 31, 129), (2, 33, 8), (64, 9, 15), (64, 8, 1), (3, 5, 0), (0, 4, 3)]
+    sizes += [(5, 1, 67), (70, 1, 130), (1, 66, 97), (1, 1, 64), (1, 0, 70)]  # dot products
     cases: list[Case] = []
     for (m, n, k), (ta, tb) in product(sizes, product((False, True), repeat=2)):
         cases.append(Matmul(m=m, n=n, k=k, transpose_a=ta, transpose_b=tb))
     for (m, n, k), activation in product(sizes, (None, "relu", "sigmoid", "tanh")):
         cases.append(Matmul(m=m, n=n, k=k, bias=True, activation=activation))
     cases += [Matmul(m=7, n=17, k=5, activation="tanh"), Matmul(m=4, n=0, k=3)]
+    for activation in (None, "relu", "sigmoid"):
+        cases.append(Matmul(m=1, n=66, k=97, transpose_b=True, bias=True, activation=activation))
     cases += [BiasGradient(rows=r, f=f) for r, f in product((0, 1, 7, 33), (1, 4, 15, 16, 17, 65))]
     return cases
 
@@ -170,6 +173,8 @@ SHARED: list[Case] = [
     Matmul(m=257, n=129, k=65, transpose_a=True),
     Matmul(m=257, n=129, k=65, transpose_b=True),
     Matmul(m=20, n=30, k=20_000, transpose_a=True),  # a sum over a long batch
+    Matmul(m=1003, n=1, k=300, bias=True),
+    Matmul(m=1, n=1003, k=300, transpose_b=True),
     BiasGradient(rows=5000, f=100),
     *WINDOW_SHARED,
     *IMAGE_SHARED,

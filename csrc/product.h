@@ -8,6 +8,7 @@
 #define CNN_PRODUCT_KERNELS(X)                                                                     \
     X(pack)                                                                                        \
     X(matmul)                                                                                      \
+    X(matvec)                                                                                      \
     X(batch_matmul)                                                                                \
     X(correlate)                                                                                   \
     X(depthwise)                                                                                   \
@@ -47,6 +48,19 @@ struct cnn_matmul {
     int accumulate;
     int function; /* enum cnn_function */
 };
+
+/* matvec: y[r] = function(row r of a . b + bias).  Tile = `block` rows, at most CNN_DOTS. */
+struct cnn_matvec {
+    float *y;          /* (rows) */
+    const float *a;    /* (rows, k) */
+    const float *b;    /* (k) */
+    const float *bias; /* (rows), or with bias_step 0 one number; or NULL */
+    ptrdiff_t rows, k, block, bias_step;
+    int accumulate;
+    int function; /* enum cnn_function */
+};
+
+enum { CNN_DOTS = 64 };
 
 /* batch_matmul: the products of batches of matrices, by two axes: matrix (i, h) of y lies at
  * y + i * y_batch + h * y_head, and so on.  Tile = (i, h): batch * heads. */

@@ -69,6 +69,45 @@ void CNN_NAME(matmul)(const void *args, ptrdiff_t tile, void *scratch)
     }
 }
 
+/* to[i] = row i of a . b for `count` (constant) rows of k: vectors lie along k, where a matrix of one
+ * column would use one lane. */
+CNN_INLINE void dots(int count, float *to, const float *a, const float *b, ptrdiff_t k)
+{
+    vf sum[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < count; i++)
+        sum[i] = (vf){0};
+    for (ptrdiff_t j = 0; j < k; j += CNN_W) {
+        const vf seen = vf_load_upto(b + j, k - j);
+#pragma GCC unroll 4
+        for (int i = 0; i < count; i++)
+            sum[i] = vf_fma(vf_load_upto(a + i * k + j, k - j), seen, sum[i]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < count; i++)
+        to[i] = vf_sum(sum[i]);
+}
+
+void CNN_NAME(matvec)(const void *args, ptrdiff_t tile, void *scratch)
+{
+    (void)scratch;
+    const struct cnn_matvec *a = args;
+    const ptrdiff_t first = tile * a->block, count = cnn_min(a->rows - first, a->block);
+    const float *row = a->a + first * a->k;
+    float found[CNN_DOTS], *y = a->y + first;
+    ptrdiff_t r = 0;
+    for (; r + 4 <= count; r += 4)
+        dots(4, found + r, row + r * a->k, a->b, a->k);
+    for (; r < count; r++)
+        dots(1, found + r, row + r * a->k, a->b, a->k);
+    for (r = 0; r < count; r++) {
+        found[r] += a->bias ? a->bias[(first + r) * a->bias_step] : 0.0f;
+        found[r] += a->accumulate ? y[r] : 0.0f;
+    }
+    cnn_apply((enum cnn_function)a->function, found, found, count);
+    copy_floats(y, found, count);
+}
+
 /* Pack the B of one product. */
 CNN_INLINE void pack_whole(const struct cnn_batch_matmul *a, const float *b, float *packed)
 {

@@ -22,6 +22,18 @@ cdef extern from "cnn.h":
         bint accumulate
         int function
 
+    struct cnn_matvec:
+        float *y
+        const float *a
+        const float *b
+        const float *bias
+        ptrdiff_t rows, k, block, bias_step
+        bint accumulate
+        int function
+
+    enum:
+        CNN_DOTS
+
     struct cnn_batch_matmul:
         cnn_matmul one
         ptrdiff_t heads

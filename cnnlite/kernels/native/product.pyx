@@ -16,6 +16,7 @@ cdef extern from "cnn.h":
         cnn_kernel *pack
         cnn_kernel *sum_slices
         cnn_kernel *matmul
+        cnn_kernel *matvec
         cnn_kernel *batch_matmul
 
 cnp.import_array()
@@ -68,7 +69,30 @@ def matmul(
     args.a_row = 1 if transpose_a else args.k
     args.a_k = args.m if transpose_a else 1
     args.accumulate, args.function = accumulate, function_code(activation)
-    multiply(&args, transpose_b, args.k if transpose_b else args.n)
+    if args.k >= LEAST_DOT and args.n == 1 and not transpose_a:
+        matvec(&args, args.a, args.b, args.m, 0)
+    elif args.k >= LEAST_DOT and args.m == 1 and transpose_b:
+        matvec(&args, args.b, args.a, args.n, 1)
+    else:
+        multiply(&args, transpose_b, args.k if transpose_b else args.n)
+
+
+# Of fewer numbers, a sum over lanes costs more than it spares.
+cdef ptrdiff_t LEAST_DOT = 64
+
+
+cdef int matvec(
+    cnn_matmul *of, const float *a, const float *b, ptrdiff_t rows, ptrdiff_t bias_step
+) except -1:
+    """One column, or one row from a transposed B: each number is the dot product of two rows."""
+    cdef cnn_matvec args
+    if rows == 0:
+        return 0
+    args.y, args.a, args.b, args.bias, args.bias_step = of.y, a, b, of.bias, bias_step
+    args.rows, args.k, args.accumulate, args.function = rows, of.k, of.accumulate, of.function
+    args.block = clamp(4, ceil_div(rows, TILES), CNN_DOTS)
+    # The matrix is read once: a number of it takes as long as a few FMA.
+    return run(kernels().matvec, &args, ceil_div(rows, args.block), 0.1 * rows * of.k)
 
 
 cdef inline bint is_plain(a) noexcept:
