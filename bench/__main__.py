@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import memory, peers, points, report, spills, sweep, ulps
+from bench.contestants import BESIDE
 from bench.driver import Options, Team, measure
 from bench.results import summary
 from bench.suite import ROWS, Row
@@ -65,6 +66,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "the peers, the others are shown with the share of their own peaks",
     )
     add("--backend", choices=BACKENDS, help="cnnlite's back end")
+    add("--beside", choices=BESIDE, nargs="+", default=[], help="show these back ends too")
     peers.add_option(parser)
     add("--json", type=Path, default=Path("bench-results.json"), metavar="FILE")
     add("--markdown", type=Path, metavar="FILE", help="also write the table as Markdown")
@@ -99,6 +101,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         peers=arguments.peers,
         simd=arguments.simd,
         backend=arguments.backend,
+        beside=arguments.beside,
         **settings,
     )
 

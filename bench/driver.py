@@ -30,7 +30,7 @@ from bench.suite import Row
 from cnnlite.kernels.native import dispatch
 
 ROOT = Path(__file__).parents[1]
-LIBRARIES = "CNNLITE OMP GOMP KMP MKL OPENBLAS NPY TORCH TORCHINDUCTOR TF XLA KERAS ORT"
+LIBRARIES = "CNNLITE NUMBA OMP GOMP KMP MKL OPENBLAS NPY TORCH TORCHINDUCTOR TF XLA KERAS ORT"
 SETTINGS = tuple(f"{name}_" for name in LIBRARIES.split())
 ANSWER_SECONDS = 900  # a worker that takes longer is stuck; compilers may take minutes
 
@@ -53,6 +53,8 @@ class Options:
         cnnlite's SIMD levels; the first is compared with others, the rest with their peaks.
     backend : str, optional
         cnnlite's back end.
+    beside : sequence of str
+        Other back ends of cnnlite, to be shown beside it.
     """
 
     rounds: int = 7
@@ -65,6 +67,7 @@ class Options:
     peers: str | None = None
     simd: Sequence[str] = ()
     backend: str | None = None
+    beside: Sequence[str] = ()
 
 
 class WorkerError(Exception):
@@ -74,12 +77,13 @@ class WorkerError(Exception):
 def environment(contestant: Contestant, threads: int, options: Options) -> dict[str, str]:
     """Return a worker's environment: the user's, without settings that change speed."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
-    counts = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CNNLITE_NUM_THREADS")
-    kept |= dict.fromkeys(counts, str(threads))
+    libraries = ("OMP", "OPENBLAS", "MKL", "NUMBA", "CNNLITE")
+    kept |= {f"{library}_NUM_THREADS": str(threads) for library in libraries}
     kept["PYTHONPATH"] = str(ROOT)
     if contestant.peer is None:
         level = contestant.level or next(iter(options.simd), "")
-        kept |= {"CNNLITE_SIMD": level, "CNNLITE_BACKEND": options.backend or ""}
+        backend = contestant.backend or options.backend or ""
+        kept |= {"CNNLITE_SIMD": level, "CNNLITE_BACKEND": backend}
     return kept | contestant.environment
 
 
@@ -176,7 +180,9 @@ class Team:
     def _can_run(self, contestant: Contestant) -> bool:
         has_simd = contestant.needs_simd in (None, *dispatch.levels())
         is_there = contestant.peer is None or peers.python(self.options.peers, contestant.peer)
-        return has_simd and bool(is_there) and contestant.level in (None, *self.options.simd[1:])
+        is_wanted = contestant.level in (None, *self.options.simd[1:])
+        is_wanted = is_wanted and contestant.backend in (None, *self.options.beside)
+        return has_simd and bool(is_there) and is_wanted
 
     def pause(self, name: str) -> None:
         """Wait until a worker's threads sleep."""

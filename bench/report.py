@@ -93,19 +93,19 @@ def heading() -> str:
     return _padded(COLUMNS)
 
 
-def _level(times: dict[str, Any], result: dict[str, Any]) -> str:
-    """cnnlite at another SIMD level; the share is of that level's own peak."""
+def _variant(times: dict[str, Any], result: dict[str, Any]) -> str:
+    """cnnlite at another SIMD level, with the share of its own peak, or by another back end."""
     if "error" in times:
         return "failed"
     own = f" {_rate(times, _unit(result))}" if "rate" in times else ""
-    return f"{_spread(times)}{own}"
+    return f"{_spread(times)}{own} {_digits(times['ratio'])}x"
 
 
 def lines(result: dict[str, Any]) -> str:
-    """Return a row for the screen: cnnlite's line; below it all peers, and other levels."""
-    found, levels = result["contestants"], result.get("levels", {})
+    """Return a row for the screen: cnnlite's line; below it all peers, and its variants."""
+    found, variants = result["contestants"], result.get("variants", {})
     peers = [f"{name} {_peer(found[name])}" for name in PEERS if name in found]
-    others = [f"{name} {_level(times, result)}" for name, times in levels.items()]
+    others = [f"{name} {_variant(times, result)}" for name, times in variants.items()]
     below = ["    " + " | ".join(line) for line in (peers, others) if line]
     return "\n".join([_padded(cells(result)), *below])
 
@@ -143,10 +143,11 @@ def markdown(report: dict[str, Any]) -> str:
     """Return the whole report as Markdown, every contestant in a column of its own."""
     rows = report["rows"]
     used = [p for p in PEERS if any(p in r["contestants"] for r in rows)]
-    levels = [n for n in CONTESTANTS if any(n in r.get("levels", {}) for r in rows)]
-    table = [[*COLUMNS, *used, *levels], ["---"] * (len(COLUMNS) + len(used) + len(levels))]
+    variants = [n for n in CONTESTANTS if any(n in r.get("variants", {}) for r in rows)]
+    table = [[*COLUMNS, *used, *variants], ["---"] * (len(COLUMNS) + len(used) + len(variants))]
     for r in rows:
-        others = [_level(r["levels"][n], r) if n in r.get("levels", {}) else "" for n in levels]
+        shown = r.get("variants", {})
+        others = [_variant(shown[n], r) if n in shown else "" for n in variants]
         table.append([*cells(r), *(_peer(r["contestants"].get(p)) for p in used), *others])
     body = ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in table]
     notes = [f"- {line}" for line in limits(report["machine"])]

@@ -81,13 +81,14 @@ def summary(row: Row, threads: int, measured: dict[str, Measured]) -> dict[str, 
     if row.images:
         result["images_per_second"] = row.images / seconds
     found = {n: _times(m, ours) for n, m in measured.items() if CONTESTANTS[n].module != MACHINE}
-    levels = {n: times for n, times in found.items() if CONTESTANTS[n].level}
-    for name, times in levels.items():
-        limit = at_level(MACHINE, str(CONTESTANTS[name].level)) if row.flops else MACHINE
+    variants = {n: times for n, times in found.items() if CONTESTANTS[n].is_variant}
+    for name, times in variants.items():
+        level = CONTESTANTS[name].level
+        limit = at_level(MACHINE, level) if level and row.flops else MACHINE
         if "seconds" in times:
             times |= _rates(row, times["seconds"], measured.get(limit))
-    result["levels"] = levels
-    result["contestants"] = {n: times for n, times in found.items() if n not in levels}
+    result["variants"] = variants
+    result["contestants"] = {n: times for n, times in found.items() if n not in variants}
     ratios = {
         name: times["ratio"]
         for name, times in result["contestants"].items()

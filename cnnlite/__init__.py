@@ -20,7 +20,7 @@ _NAMES = {
     "cnnlite.gradient_check": ("check_gradients",),
     "cnnlite.initializers": ("Initializer",),
     "cnnlite.kernels.native.winograd": ("get_winograd", "set_winograd"),
-    "cnnlite.kernels.registry": ("get_backend", "set_backend", "using_backend"),
+    "cnnlite.kernels.registry": ("compile_ahead", "get_backend", "set_backend", "using_backend"),
     "cnnlite.kernels.threads": ("get_num_threads", "set_num_threads", "threads"),
     "cnnlite.layers": ("Input", "Layer"),
     "cnnlite.losses": ("Loss",),
@@ -82,7 +82,12 @@ if TYPE_CHECKING:
     from cnnlite.gradient_check import check_gradients
     from cnnlite.initializers import Initializer
     from cnnlite.kernels.native.winograd import get_winograd, set_winograd
-    from cnnlite.kernels.registry import get_backend, set_backend, using_backend
+    from cnnlite.kernels.registry import (
+        compile_ahead,
+        get_backend,
+        set_backend,
+        using_backend,
+    )
     from cnnlite.kernels.threads import get_num_threads, set_num_threads, threads
     from cnnlite.layers import Input, Layer
     from cnnlite.losses import Loss

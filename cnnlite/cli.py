@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--seed", type=_seed, default=0, help="of weights and order; default: 0")
     train.add_argument("--threads", type=_positive, help="default: see `cnnlite info`")
-    train.add_argument("--backend", help="native, cython or reference; default: native")
+    train.add_argument("--backend", help="native, cython, numba or reference; default: native")
     train.add_argument(
         "--data", choices=DATA, default=DATA[0], help="default: mnist5k, which is bundled"
     )

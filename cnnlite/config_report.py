@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import platform
 import sys
 from collections.abc import Callable
@@ -27,6 +28,16 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
+def numba_state() -> str:
+    """Return Numba's version and, once it is in use, its threading layer."""
+    try:
+        version = importlib.metadata.version("numba")
+    except importlib.metadata.PackageNotFoundError:
+        return 'not installed; pip install "cnnlite-engine[numba]"'
+    compiling = sys.modules.get("cnnlite.kernels.numba.compiling")
+    return f"{version}, threads by {compiling.threading_layer()}" if compiling else version
+
+
 def report() -> list[tuple[str, str]]:
     """Return (what, value) of the configuration in use."""
     others = [name for name in dispatch.levels() if name != dispatch.level()]
@@ -38,6 +49,7 @@ def report() -> list[tuple[str, str]]:
         ("SIMD level", f"{dispatch.level()} (also here: {', '.join(others) or 'none'})"),
         ("Winograd", "on" if winograd.get_winograd() else "off"),
         ("threads", threads.explain_num_threads()),
+        ("numba", numba_state()),
         ("back end", registry.get_backend()),
     ]
 

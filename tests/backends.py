@@ -7,6 +7,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cnnlite.kernels import threads
 from cnnlite.kernels.native import dispatch, winograd
 
 # What each back end must hold; the reference serves what is not listed.
@@ -49,6 +50,10 @@ class Variant:
 
         Winograd's way has a bound of its own: tests/kernels/test_winograd.py.
         """
+        if (self.backend, self.dtype) == ("numba", "float64"):
+            # The parallel versions are compiled from the same source; those of float64 as well
+            # would take four minutes more.  `python -m tests.thread_bits numba plain` runs them.
+            threads.set_num_threads(1)
         if self.level != "plain":
             dispatch.set_level(self.level)
             winograd.set_winograd(False)
@@ -60,8 +65,9 @@ def places() -> list[tuple[str, str]]:
     tests/kernels/test_backends.py asserts what each holds, so a missing one fails there.
     """
     found = [("native", level) for level in dispatch.levels()]
-    if importlib.util.find_spec("cnnlite.kernels.cython") is not None:
-        found.append(("cython", "plain"))
+    for backend in ("cython", "numba"):
+        if importlib.util.find_spec(f"cnnlite.kernels.{backend}") is not None:
+            found.append((backend, "plain"))
     return found
 
 

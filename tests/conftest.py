@@ -12,6 +12,20 @@ from cnnlite.kernels import registry, threads
 from cnnlite.kernels.native import dispatch, winograd
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the numba back end, which compile for minutes; see pyproject.toml.
+
+    Those of one operation and dtype go to one process, so that nothing is compiled twice.
+    """
+    for item in items:
+        values = [*getattr(getattr(item, "callspec", None), "params", {}).values()]
+        names = [v if isinstance(v, str) else getattr(v, "backend", "") for v in values]
+        if "numba" in names or item.path.name == "test_numba.py":
+            group = [str(v) for v in values if isinstance(v, str) or hasattr(v, "backend")]
+            item.add_marker(pytest.mark.numba)
+            item.add_marker(pytest.mark.xdist_group(" ".join(group) or item.path.name))
+
+
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """Random numbers that depend on the test's name alone."""

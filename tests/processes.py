@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SETTINGS = ("CNNLITE_", "OMP_", "GOMP_")
+SETTINGS = ("CNNLITE_", "OMP_", "GOMP_", "NUMBA_")
 PATIENCE = float(os.environ.get("CNNLITE_TEST_PATIENCE", "1"))  # of all time limits: an emulator's
 # A shell starts its background jobs with Ctrl-C ignored, and every child inherits it: a script
 # that sends itself SIGINT begins with this, or it would wait for ever under such a shell.

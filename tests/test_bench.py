@@ -90,14 +90,14 @@ def test_harness_end_to_end(tmp_path: Path):
         assert result["contestants"][OURS]["ratio"] == 1
         assert result["rate"] > 0 and result["limit"] > 0 and result["of_limit"] > 0
         assert result["best_peer"] in peers - {OURS}
-        assert list(result["levels"]) == [f"cnnlite-{x}" for x in reversed(levels[1:])]
-        assert all(times["of_limit"] > 0 for times in result["levels"].values())
+        assert list(result["variants"]) == [f"cnnlite-{x}" for x in reversed(levels[1:])]
+        assert all(times["of_limit"] > 0 for times in result["variants"].values())
         (goal,) = result["goals"]
         assert goal["met"] in (True, False)
         assert result["row"] in done.stdout
         assert f"| {result['row']} | {result['threads']} |" in table.read_text()
     assert found["contestants"]["2"][OURS]["threads"].startswith("2 ")
-    ran = [found["contestants"]["1"][n]["level"] for n in (OURS, *reversed(result["levels"]))]
+    ran = [found["contestants"]["1"][n]["level"] for n in (OURS, *reversed(result["variants"]))]
     assert ran == levels
 
 
@@ -222,8 +222,22 @@ def test_other_levels_are_shown_with_their_own_peaks():
     }
     found = results.summary(_row(flops=6e9, goals=[goals.best_peer(1)]), 1, measured)
     assert found["of_limit"] == pytest.approx(3 / 4) and found["best_peer"] is None
-    assert found["levels"]["cnnlite-baseline"]["of_limit"] == pytest.approx(2 / 2.5)
+    assert found["variants"]["cnnlite-baseline"]["of_limit"] == pytest.approx(2 / 2.5)
     assert "cnnlite-baseline 3.00 s ±0% 2.00 GFLOP/s 80%" in report.lines(found)
+
+
+def test_other_back_ends_are_shown_but_are_no_peers():
+    measured = {
+        OURS: Measured([2.0]),
+        "cnnlite-numba": Measured([3.0]),
+        "cnnlite-cython": Measured(error="cnnlite-cython: lacks it"),
+        "machine": Measured([0.25e-9]),
+    }
+    found = results.summary(_row(flops=6e9, goals=[goals.best_peer(1)]), 1, measured)
+    assert found["best_peer"] is None and list(found["contestants"]) == [OURS]
+    assert found["variants"]["cnnlite-numba"]["of_limit"] == pytest.approx(2 / 4)
+    shown = "cnnlite-numba 3.00 s ±0% 2.00 GFLOP/s 50% 1.50x | cnnlite-cython failed"
+    assert shown in report.lines(found)
 
 
 def test_scaling_is_the_time_of_fewest_threads_over_the_others():

@@ -3,7 +3,7 @@
 Each thread computes its own share, so that a team is as large as it says; then four threads
 compute each case once more, who is early taking from who is late.
 
-``python -m tests.thread_bits BACKEND LEVEL``, in a process of its own so that
+``python -m tests.thread_bits BACKEND LEVEL [DTYPE ...]``, in a process of its own so that
 no other test's threads or settings take part.
 """
 
@@ -37,6 +37,7 @@ ALONE = {
         "batchnorm_update",
     ),
     "cython": (),
+    "numba": ("label_mask",),
 }
 
 
@@ -62,10 +63,10 @@ def run_claimed(n: int, kernel, arguments) -> list:
     return outputs
 
 
-def main(backend: str, level: str) -> None:
+def main(backend: str, level: str, *dtypes: str) -> None:
     threads.set_even_shares(True)
     failed, count = [], 0
-    for dtype in Variant.dtypes(backend):
+    for dtype in dtypes or Variant.dtypes(backend):
         variant = Variant(backend, level, dtype)
         variant.use()
         kernels = variant.kernels()

@@ -14,6 +14,7 @@ from typing import Any
 OURS = "cnnlite"
 MACHINE = "machine"
 LEVELS = ("baseline", "avx2", "avx512")
+BESIDE = ("numba", "cython")  # back ends that may be shown beside the one compared
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Contestant:
         It runs in this environment of :mod:`bench.peers`.
     level : str, optional
         The SIMD level that it keeps to, whatever cnnlite's is.
+    backend : str, optional
+        The back end of cnnlite that it keeps to.
     needs_simd : str, optional
         It crashes on a CPU without that SIMD level.
     inference_only : bool
@@ -46,9 +49,15 @@ class Contestant:
     environment: dict[str, str] = field(default_factory=dict)
     peer: str | None = None
     level: str | None = None
+    backend: str | None = None
     needs_simd: str | None = None
     inference_only: bool = False
     spins: bool = False
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether it is cnnlite, or the machine, in another way than the one compared."""
+        return bool(self.level or self.backend)
 
 
 def at_level(name: str, level: str) -> str:
@@ -116,5 +125,10 @@ CONTESTANTS = {
     # Where --simd names more levels than one: cnnlite at the others, and what they can reach.
     **{at_level(OURS, x): Contestant("ours", OUR_KERNELS, level=x) for x in LEVELS},
     **{at_level(MACHINE, x): Contestant("machine", frozenset({"fma"}), level=x) for x in LEVELS},
+    # Where --beside names them: other back ends; what one lacks, the reference may not do for it.
+    **{
+        f"{OURS}-{x}": Contestant("ours", OUR_KERNELS, {}, {"CNNLITE_STRICT": "1"}, backend=x)
+        for x in BESIDE
+    },
 }
-PEERS = [name for name, c in CONTESTANTS.items() if not c.level and name not in (OURS, MACHINE)]
+PEERS = [n for n, c in CONTESTANTS.items() if not c.is_variant and n not in (OURS, MACHINE)]

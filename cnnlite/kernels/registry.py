@@ -17,6 +17,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 import numpy as np
 
@@ -24,9 +25,12 @@ from cnnlite import config
 from cnnlite.errors import BackendError, CnnliteWarning
 from cnnlite.kernels import reference
 
-__all__ = ["get_backend", "kernel", "kernel_table", "set_backend", "using_backend"]
+__all__ = [
+    "compile_ahead", "get_backend", "kernel", "kernel_table", "set_backend", "using_backend",
+]  # fmt: skip
 
-BACKENDS = ("native", "cython", "reference")  # the first is the default
+BACKENDS = ("native", "cython", "numba", "reference")  # the first is the default
+EXTRAS = ("numba",)  # those that need an optional package, which the extra of their name installs
 DTYPES = ("float32", "float64")
 
 Kernel = Callable[..., None]
@@ -66,13 +70,23 @@ def _register(backend: str, name: str, function: Kernel) -> None:
         )
 
 
+def _imported(backend: str) -> ModuleType:
+    try:
+        return importlib.import_module(f"cnnlite.kernels.{backend}")
+    except ImportError as error:
+        raise BackendError(
+            f"back end {backend!r}: cannot be imported. Got {type(error).__name__}: {error}. "
+            + (f'Type: pip install "cnnlite-engine[{backend}]"' if backend in EXTRAS else "")
+        ) from error
+
+
 def _load(backend: str) -> dict[tuple[str, str], Kernel]:
     with _lock:
         if backend not in _loaded:
             table = {(n, d): f for n, f in reference.KERNELS.items() for d in DTYPES}
             _shortcuts[backend] = {}
             if backend != "reference":
-                module = importlib.import_module(f"cnnlite.kernels.{backend}")
+                module = _imported(backend)
                 for name, function in module.KERNELS.items():
                     _register(backend, name, function)
                 table = {(n, d): f for n, f in module.KERNELS.items() for d in module.DTYPES}
@@ -100,12 +114,12 @@ def set_backend(backend: str) -> None:
 
     Parameters
     ----------
-    backend : {"native", "cython", "reference"}
+    backend : {"native", "cython", "numba", "reference"}
 
     Raises
     ------
     BackendError
-        If there is no such back end.
+        If there is no such back end, or the package that it needs is not installed.
 
     Examples
     --------
@@ -140,6 +154,40 @@ def using_backend(backend: str) -> Iterator[None]:
         yield
     finally:
         set_backend(before)
+
+
+def compile_ahead(backend: str | None = None, dtype: str = "float32") -> None:
+    """Compile all that a back end would else compile on its first use: some minutes, once.
+
+    What was compiled is kept for later runs.  Only "numba" compiles at run time; for the
+    others there is nothing to do.
+
+    Parameters
+    ----------
+    backend : str, optional
+        Default: the one in use.
+    dtype : {"float32", "float64"}
+
+    Raises
+    ------
+    BackendError
+        If there is no such back end, or the package that it needs is not installed.
+    ValueError
+        If ``dtype`` is another.
+
+    Examples
+    --------
+    >>> import cnnlite
+    >>> cnnlite.compile_ahead("native")
+    """
+    backend = _checked(_current if backend is None else backend, "compile_ahead")
+    if dtype not in DTYPES:
+        raise ValueError(
+            f"compile_ahead: no working type. Got {dtype!r}. Choose one of {', '.join(DTYPES)}."
+        )
+    module = importlib.import_module(f"cnnlite.kernels.{backend}")
+    if hasattr(module, "compile_ahead"):
+        module.compile_ahead(dtype)
 
 
 def kernel(name: str, dtype: np.dtype, backend: str | None = None) -> Kernel:

@@ -69,7 +69,7 @@ def set_even_shares(wanted):
     """Whether each thread computes its share of the native kernels' tiles and no other (for tests).
 
     Otherwise who is early takes from who is late, and a small operation may be over before a
-    thread that slept has come.
+    thread that slept has come.  Back ends in Python then share out small work too.
     """
     global even
     even = wanted
@@ -143,6 +143,19 @@ def explain_num_threads():
         return f"{n} (set explicitly)"
     reasons = config.cpu_limits() | {"OpenMP's maximum": openmp.omp_get_max_threads()}
     return f"{n} (least of " + ", ".join(f"{why} {k}" for why, k in reasons.items()) + ")"
+
+
+def team_for(double nanoseconds, double smallest):
+    """Return the threads for work of about so many nanoseconds: 1 where that is under ``smallest``.
+
+    For back ends in Python, whose price of sharing is another than that of the C kernels.
+    """
+    return 1 if nanoseconds < smallest and not even else team(1e300)
+
+
+def note_team_size(int size):
+    """Be told how many threads shared an operation."""
+    note_team(size)
 
 
 def last_team_size():

@@ -67,6 +67,11 @@ def test_native_holds_every_operation():
     assert Variant.dtypes("native") == ("float32",)
 
 
+def test_numba_holds_every_operation():
+    assert set(Variant("numba", "", "").kernels()) == set(reference.KERNELS)
+    assert Variant.dtypes("numba") == ("float32", "float64")
+
+
 def test_cython_holds_products_convolutions_pooling_and_lstm():
     assert set(Variant("cython", "", "").kernels()) == set(CYTHON)
 

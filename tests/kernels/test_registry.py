@@ -144,7 +144,7 @@ def test_strict_is_a_switch():
 def test_unknown_back_end(name):
     before = registry.get_backend()
     for where in (registry.set_backend, lambda n: registry.using_backend(n).__enter__()):
-        with pytest.raises(BackendError, match="Choose one of native, cython, reference"):
+        with pytest.raises(BackendError, match="Choose one of native, cython, numba, reference"):
             where(name)
     assert registry.get_backend() == before
 

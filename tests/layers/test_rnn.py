@@ -69,7 +69,7 @@ def test_every_figure_has_its_case():
     assert set(CASES) == set(FIGURES)
 
 
-@pytest.mark.parametrize("backend", ["native", "reference", "cython"])
+@pytest.mark.parametrize("backend", ["native", "reference", "cython", "numba"])
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.filterwarnings("ignore::cnnlite.errors.CnnliteWarning")  # cython lacks GRU
 def test_keras_figures(name: str, backend: str):

@@ -213,7 +213,7 @@ def test_one_step_is_its_own_maximum_mean_and_only_key():
 
 
 @pytest.mark.filterwarnings("ignore:.*the slow reference computes it")
-@pytest.mark.parametrize("backend", ["native", "cython", "reference"])
+@pytest.mark.parametrize("backend", ["native", "cython", "numba", "reference"])
 def test_a_model_takes_sequences_of_any_length(backend: str):
     """It predicts and trains on 0 steps as on 3; nothing becomes NaN."""
     with cnnlite.using_backend(backend):

@@ -25,14 +25,15 @@ def test_the_two_networks_hold_every_kind_of_layer():
     assert kinds() - layers_of(images()) - layers_of(sequences()) == set()
 
 
-@pytest.mark.parametrize(("backend", "steps"), [("native", STEPS), ("cython", 3)])
+@pytest.mark.parametrize(("backend", "steps"), [("native", STEPS), ("cython", 3), ("numba", 3)])
 def test_training_has_the_same_bits_on_any_number_of_threads(backend: str, steps: int):
     """Each in a process of its own, which tells how many threads really ran.
 
-    Native serves every operation; cython, slow by intent and for few operations, takes
+    Native and numba serve every operation; cython, slow by intent and for few operations, takes
     three steps instead of fifty.
     """
-    settings = {"CNNLITE_BACKEND": backend, "CNNLITE_STRICT": "1" if backend == "native" else "0"}
+    settings = {"CNNLITE_BACKEND": backend, "CNNLITE_STRICT": "0" if backend == "cython" else "1"}
+    settings["NUMBA_NUM_THREADS"] = "8"
     found = {}
     for n in (1, 2, 3, 4, 8):
         code = f"from tests.models.every_layer import main; main({steps})"

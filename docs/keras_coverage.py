@@ -1,10 +1,10 @@
 """Write docs/keras-coverage.md: which of Keras 3.15's public names cnnlite has.
 
-Run ``python docs/coverage.py`` from the repository's root.  ``keras-3.15.json`` beside this
+Run ``python docs/keras_coverage.py`` from the repository's root.  ``keras-3.15.json`` beside this
 file lists Keras's names with their arguments and defaults, and the methods and attributes of
 its base classes (facts, read from an installed Keras 3.15.0 by ``inspect``); the rest is read
 from cnnlite itself.  What an argument is refused with is found by trying it: see
-``coverage_refused.py``.
+``keras_refused.py``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER))
-from coverage_refused import refused  # noqa: E402
+from keras_refused import refused  # noqa: E402
 
 TARGET = FOLDER / "keras-coverage.md"
 _EMPTY = inspect.Parameter.empty
@@ -187,7 +187,7 @@ def coverage() -> Iterator[str]:
     """Yield the lines of the page."""
     yield "# What of Keras 3.15 cnnlite covers"
     yield ""
-    yield "Written by `python docs/coverage.py`, from the code; do not edit it by hand."
+    yield "Written by `python docs/keras_coverage.py`, from the code; do not edit it by hand."
     yield "Covered is what has Keras's name; the tables below tell what differs, what is refused,"
     yield "what has no effect.  `Layer members` and the like are the methods and attributes of the"
     yield "base classes."
