@@ -1,4 +1,4 @@
-"""The command ``cnnlite``: train a network on real data, or tell what is in use."""
+"""The command ``cnnlite``: train, compare and measure; tell what is in use."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import cnnlite
 from cnnlite.errors import CnnliteWarning
+from cnnlite.ladder import command
 from cnnlite.optional import require
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--plot", type=Path, metavar="FILE", help="draw the charts to a PNG")
     compare.add_argument("--json", action="store_true", help="last line: the figures as JSON")
     compare.set_defaults(run=_compare)
+
+    command.add_parser(commands, _positive)
 
     info = commands.add_parser("info", help="print versions, CPU, threads, back ends, data sets")
     info.add_argument("--data-dir", type=Path, metavar="DIR", help="where to look for data sets")
@@ -266,7 +269,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("always", CnnliteWarning)
             warnings.showwarning = _show_warning  # type: ignore[assignment]
-            args.run(args)
+            status = args.run(args)  # None: all is well
     except KeyboardInterrupt:
         print("\ncnnlite: interrupted", file=sys.stderr)
         return 130
@@ -276,7 +279,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         print(f"cnnlite: error: {error}", file=sys.stderr)
         return 1
-    return 0
+    return status or 0
 
 
 def _show_warning(message: Any, *where: Any) -> None:

@@ -55,6 +55,7 @@ LAYERS = (
         "sklearn",
         "config_report",
         "gradient_check",
+        "ladder",
         "cli",
         "__main__",
     ),
