@@ -114,8 +114,11 @@ def test_a_forward_pass_and_a_step_of_training(name: str):
 
 
 @pytest.mark.filterwarnings("ignore:.*the slow reference computes it")  # for cython
-@pytest.mark.parametrize("backend", ["cython", "numba"])
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(  # cython, slow by intent, takes three that have all that it computes
+    ("name", "backend"),
+    [(name, "numba") for name in SMALL]
+    + [(name, "cython") for name in ("lenet5", "googlenet", "resnet18")],
+)
 def test_a_step_of_training_on_every_back_end(name: str, backend: str, float64: None):
     """The losses of two steps are the reference's, but for rounding.
 
