@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import zlib
 from collections.abc import Iterator
 
@@ -15,8 +16,10 @@ from cnnlite.kernels.native import dispatch, winograd
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of the numba back end, which compile for minutes; see pyproject.toml.
 
-    Those of one operation and dtype go to one process, so that nothing is compiled twice.
+    Those of one operation and dtype go to one process, so that nothing is compiled twice.  The
+    longest comes first, so that no process is left alone with it.
     """
+    items.sort(key=lambda item: item.path.name != "test_cuda.py")
     for item in items:
         values = [*getattr(getattr(item, "callspec", None), "params", {}).values()]
         names = [v if isinstance(v, str) else getattr(v, "backend", "") for v in values]
@@ -24,6 +27,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             group = [str(v) for v in values if isinstance(v, str) or hasattr(v, "backend")]
             item.add_marker(pytest.mark.numba)
             item.add_marker(pytest.mark.xdist_group(" ".join(group) or item.path.name))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector looking at the tests themselves again and again.
+
+    It took a tenth of the time in which Numba compiles.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 import cnnlite
 from cnnlite import applications
 from cnnlite.applications import comparison
+from cnnlite.kernels import threads
 from cnnlite.layers import Layer
 from cnnlite.models import Model
 
@@ -128,6 +129,8 @@ def test_a_step_of_training_on_every_back_end(name: str, backend: str, float64: 
     float64, with 2^16 times what the sums alone would be off by: 1e-8.
     """
     losses, labels, model = [], np.arange(8), None
+    if backend == "numba":
+        threads.set_num_threads(1)  # as tests/kernels/test_backends.py compiles for float64
     for each in ("reference", backend):
         with cnnlite.using_backend(each):
             model, x = small(name, len(labels))
