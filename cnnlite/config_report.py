@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import cnnlite
+from cnnlite.errors import BackendError
 from cnnlite.kernels import registry, threads
 from cnnlite.kernels.native import dispatch, winograd  # type: ignore[attr-defined]
 
@@ -38,6 +39,18 @@ def numba_state() -> str:
     return f"{version}, threads by {compiling.threading_layer()}" if compiling else version
 
 
+def cuda_state() -> str:
+    """Return the version of Numba's CUDA target, and the GPU or why there is none."""
+    try:
+        version = importlib.metadata.version("numba-cuda")
+    except importlib.metadata.PackageNotFoundError:
+        return 'not installed; pip install "cnnlite-engine[cuda]"'
+    try:
+        return f"{version}, {registry.device('cuda').name()}"
+    except BackendError as error:
+        return f"{version}; {error}"
+
+
 def report() -> list[tuple[str, str]]:
     """Return (what, value) of the configuration in use."""
     others = [name for name in dispatch.levels() if name != dispatch.level()]
@@ -50,6 +63,7 @@ def report() -> list[tuple[str, str]]:
         ("Winograd", "on" if winograd.get_winograd() else "off"),
         ("threads", threads.explain_num_threads()),
         ("numba", numba_state()),
+        ("CUDA", cuda_state()),
         ("back end", registry.get_backend()),
     ]
 

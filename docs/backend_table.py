@@ -1,7 +1,7 @@
 """Write docs/backend-table.md: which back end offers which operation, dtype and SIMD level.
 
 Run ``python docs/backend_table.py`` from the repository's root, with the extra ``numba``
-installed.  All of it is read from the tables that the registry reads.
+installed; a GPU is not needed.  All of it is read from the tables that the registry reads.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ LEVELS = {
     "native": "baseline (SSE2, NEON), AVX2, AVX-512: chosen when the program starts",
     "cython": "what the C compiler makes of plain loops for any CPU of its kind",
     "numba": "this CPU's own, AVX2 or AVX-512: chosen when a kernel is compiled",
+    "cuda": "none: threads of a GPU",
     "reference": "NumPy's",
 }
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from cnnlite.kernels import threads
 from cnnlite.kernels.native import dispatch, winograd
+from cnnlite.kernels.registry import BACKENDS
+
+ON_CPU = tuple(backend for backend in BACKENDS if backend != "cuda")  # which has tests/cuda
 
 # What each back end must hold; the reference serves what is not listed.
 CYTHON = (

@@ -155,7 +155,8 @@ def test_only_operations_ask_the_registry_for_kernels(path: Path):
     if own in LAYERS[3] or own in ("callbacks", "datasets", "applications", "utils"):
         assert not wanted
     elif own == "models":  # a plan binds kernels that are offered; its key has the back end's name
-        allowed = {f"cnnlite.kernels.registry.{n}" for n in ("kernel", "offers", "get_backend")}
+        names = ("device", "kernel", "offers", "get_backend")
+        allowed = {f"cnnlite.kernels.registry.{n}" for n in names}
         assert wanted <= allowed
 
 

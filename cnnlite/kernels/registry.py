@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -29,8 +30,8 @@ __all__ = [
     "compile_ahead", "get_backend", "kernel", "kernel_table", "set_backend", "using_backend",
 ]  # fmt: skip
 
-BACKENDS = ("native", "cython", "numba", "reference")  # the first is the default
-EXTRAS = ("numba",)  # those that need an optional package, which the extra of their name installs
+BACKENDS = ("native", "cython", "numba", "cuda", "reference")  # the first is the default
+EXTRAS = ("numba", "cuda")  # need optional packages, which the extra of their name installs
 DTYPES = ("float32", "float64")
 
 Kernel = Callable[..., None]
@@ -38,6 +39,7 @@ Kernel = Callable[..., None]
 _lock = threading.Lock()  # a forked child gets a new one: its holder may not exist there
 _loaded: dict[str, dict[tuple[str, str], Kernel]] = {}
 _shortcuts: dict[str, dict[str, Callable[..., np.ndarray | None]]] = {}
+_devices: dict[str, Any] = {}
 _resolved: dict[tuple[str, str, str], Kernel] = {}
 _warned: set[tuple[str, str]] = set()
 
@@ -84,13 +86,15 @@ def _load(backend: str) -> dict[tuple[str, str], Kernel]:
     with _lock:
         if backend not in _loaded:
             table = {(n, d): f for n, f in reference.KERNELS.items() for d in DTYPES}
-            _shortcuts[backend] = {}
+            _shortcuts[backend], _devices[backend] = {}, None
             if backend != "reference":
                 module = _imported(backend)
+                getattr(module, "check", lambda: None)()  # a back end may need a device
                 for name, function in module.KERNELS.items():
                     _register(backend, name, function)
                 table = {(n, d): f for n, f in module.KERNELS.items() for d in module.DTYPES}
                 _shortcuts[backend] = getattr(module, "SHORTCUTS", {})
+                _devices[backend] = getattr(module, "DEVICE", None)
             _loaded[backend] = table
         return _loaded[backend]
 
@@ -114,7 +118,7 @@ def set_backend(backend: str) -> None:
 
     Parameters
     ----------
-    backend : {"native", "cython", "numba", "reference"}
+    backend : {"native", "cython", "numba", "cuda", "reference"}
 
     Raises
     ------
@@ -159,8 +163,8 @@ def using_backend(backend: str) -> Iterator[None]:
 def compile_ahead(backend: str | None = None, dtype: str = "float32") -> None:
     """Compile all that a back end would else compile on its first use: some minutes, once.
 
-    What was compiled is kept for later runs.  Only "numba" compiles at run time; for the
-    others there is nothing to do.
+    What was compiled is kept for later runs.  Only "numba" keeps what it compiles at run time;
+    for the others nothing is done, though "cuda" compiles each kernel at its first launch.
 
     Parameters
     ----------
@@ -224,6 +228,12 @@ def _resolve(backend: str, name: str, dtype: np.dtype) -> Kernel:
         _announce_fall(backend, name, dtype.name)
     _resolved[backend, name, dtype.char] = found
     return found
+
+
+def device(backend: str) -> Any:
+    """Return the memory functions of a back end with a device of its own, else None."""
+    _load(backend)
+    return _devices[backend]
 
 
 def offers(backend: str, name: str) -> bool:

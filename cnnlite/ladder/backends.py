@@ -99,18 +99,20 @@ def _kernels(backend: str, names: tuple[str, ...]) -> Kernels:
 
 
 def _on_device(make: Any, shape: Shape, arrays: Arrays, kernels: Kernels) -> Job:
-    """On the GPU: inputs and outputs stay there, a run ends when the device is done."""
-    from numba import cuda
+    """On the GPU: inputs and outputs stay there, a run ends when the device is done.
 
-    if not cuda.is_available():
-        raise Unavailable("there is no CUDA device")
-    kernels.place, kernels.fetch = cuda.to_device, lambda a: a.copy_to_host()
-    job = make(shape, {k: cuda.to_device(a) for k, a in arrays.items()}, kernels)
-    launch = job.run
+    As in a plan, the kernels of the first run are launched again in each later one.
+    """
+    device = registry.device("cuda")
+    kernels.place, kernels.fetch = device.copy_of, lambda a: a.copy_to_host()
+    job = make(shape, {name: device.copy_of(a) for name, a in arrays.items()}, kernels)
+    with device.kept_launches() as launches:
+        job.run()
 
     def run() -> None:
-        launch()
-        cuda.synchronize()
+        for launch in launches:
+            launch()
+        device.finish()
 
     job.run = run
     return job

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import numpy as np
 
+from cnnlite.kernels.registry import device
+from cnnlite.models.device_plan import bring_all_home
 from cnnlite.models.plan import Plan
 
 MAX_PLANS = 8  # the least recently used goes
@@ -21,7 +24,7 @@ class Arena:
     """
 
     def __init__(self) -> None:
-        self._memory = _aligned(0)
+        self._memories: dict[str | None, Any] = {}  # of the host (None) and of devices
         self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
 
     def plan(self, key: Hashable, make: Callable[[], Plan]) -> Plan:
@@ -32,12 +35,18 @@ class Arena:
             while len(self._plans) > MAX_PLANS:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)
-        if plan.nbytes > self._memory.nbytes:
+        memory = self._memories.get(plan.where)
+        if memory is None or plan.nbytes > memory.nbytes:
             for other in self._plans.values():
-                other.unbind()  # its views would keep the old memory
-            self._memory = _aligned(plan.nbytes)
-        if plan.memory is not self._memory:
-            plan.bind(self._memory)
+                if other.where == plan.where:
+                    other.unbind()  # its views would keep the old memory
+            del memory
+            self._memories.pop(plan.where, None)
+            memory = self._memories[plan.where] = _allocated(plan.nbytes, plan.where)
+        if plan.memory is not memory:
+            plan.bind(memory)
+        if plan.where is None:  # it reads and writes weights that a device may have newer ones of
+            bring_all_home()
         return plan
 
     def clear(self) -> None:
@@ -47,7 +56,12 @@ class Arena:
     @property
     def nbytes(self) -> int:
         """Size of the memory, in bytes."""
-        return self._memory.nbytes
+        return sum(memory.nbytes for memory in self._memories.values())
+
+
+def _allocated(nbytes: int, where: str | None) -> Any:
+    """Return uninitialised bytes of the host or of a device."""
+    return _aligned(nbytes) if where is None else device(where).empty(nbytes)
 
 
 def _aligned(nbytes: int) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 
 from cnnlite import ops
 from cnnlite.config import flag
-from cnnlite.kernels.registry import get_backend, kernel, offers
+from cnnlite.kernels.registry import device, get_backend, kernel, offers
 from cnnlite.models import passes
 from cnnlite.ops import Buffer
 
@@ -64,6 +64,7 @@ class Plan:
 
     def __init__(self, backend: str) -> None:
         self.backend = backend
+        self.where: str | None = None  # the device that its memory is on; None: the host
         self.steps: list[Step] = []
         self.inputs: dict[str, Buffer] = {}
         self.outputs: dict[str, Buffer] = {}
@@ -226,7 +227,13 @@ def record(function: Callable[[Plan], None], backend: str | None = None) -> Plan
 
     It runs on ``backend``, or the one in use now, also where another is in use later.
     """
-    plan = Plan(backend or get_backend())
+    backend = backend or get_backend()
+    if device(backend) is None:
+        plan = Plan(backend)
+    else:
+        from cnnlite.models.device_plan import DevicePlan  # which is a Plan
+
+        plan = DevicePlan(backend)
     with ops.recording(plan):
         function(plan)
     plan.finish()
@@ -237,6 +244,7 @@ class EagerPlan:
     """Stands in for a plan where a layer computes outside of operations: runs all anew."""
 
     nbytes = 0
+    where = None
 
     def __init__(self, program: Callable[[Any], None], inputs: dict[str, np.ndarray]) -> None:
         self.arrays = inputs

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from cnnlite.errors import ShapeError
 
 __all__ = ["Parameter"]
+
+
+_owners: WeakValueDictionary[int, Parameter] = WeakValueDictionary()  # by address
+
+
+class DeviceCopy(Protocol):
+    """The copy of a parameter that a device computes with."""
+
+    def bring_home(self) -> None:
+        """Bring the host's values up to date, and expect them to be changed there."""
 
 
 class Parameter:
@@ -44,17 +55,21 @@ class Parameter:
     """
 
     __slots__ = (
+        "__weakref__",
+        "_value",
         "constraint",
+        "copy_elsewhere",
         "name",
         "on_assign",
         "regularizer",
         "trainable",
-        "value",
         "version",
     )
 
     def __init__(self, value: np.ndarray, name: str, trainable: bool = True) -> None:
-        self.value = value
+        self._value = value
+        _owners[value.ctypes.data] = self
+        self.copy_elsewhere: DeviceCopy | None = None
         self.name = name
         self.trainable = trainable
         self.version = 0
@@ -63,13 +78,25 @@ class Parameter:
         self.on_assign: Callable[[], None] | None = None
 
     @property
+    def value(self) -> np.ndarray:
+        """The values, in the memory of the host; whoever asks for them may change them."""
+        if self.copy_elsewhere is not None:
+            self.copy_elsewhere.bring_home()
+        return self._value
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> Parameter | None:
+        """Return the parameter whose values an array is."""
+        return _owners.get(array.ctypes.data)
+
+    @property
     def path(self) -> str:
         """Layer and weight, "dense/kernel": the name, as Keras calls it."""
         return self.name
 
-    shape = property(lambda self: self.value.shape)
-    dtype = property(lambda self: self.value.dtype)
-    ndim = property(lambda self: self.value.ndim)
+    shape = property(lambda self: self._value.shape)
+    dtype = property(lambda self: self._value.dtype)
+    ndim = property(lambda self: self._value.ndim)
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the values."""

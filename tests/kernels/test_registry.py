@@ -144,7 +144,8 @@ def test_strict_is_a_switch():
 def test_unknown_back_end(name):
     before = registry.get_backend()
     for where in (registry.set_backend, lambda n: registry.using_backend(n).__enter__()):
-        with pytest.raises(BackendError, match="Choose one of native, cython, numba, reference"):
+        choice = "Choose one of native, cython, numba, cuda, reference"
+        with pytest.raises(BackendError, match=choice):
             where(name)
     assert registry.get_backend() == before
 

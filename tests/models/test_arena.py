@@ -26,7 +26,7 @@ def test_at_most_eight_plans_in_one_block():
     for n in range(1, 13):
         model.predict(X[:n], verbose=0)
         assert len(plans(model)) == min(n, MAX_PLANS)
-        block = model._arena._memory
+        block = model._arena._memories[None]
         assert plans(model)[-1].memory is block
         assert all(plan.memory is block or plan.memory is None for plan in plans(model))
         assert all(
@@ -188,7 +188,7 @@ def test_what_leaves_a_model_stays_as_it_was():
     history = model.fit(X, LABELS, 4, epochs=2, verbose=0).history
     logs = {k: list(v) for k, v in history.items()}
     before = bits(kept)
-    block = model._arena._memory
+    block = model._arena._memories[None]
     assert not any(np.may_share_memory(a, block) for a in kept)
     assert not any(np.may_share_memory(a, w.value) for a in kept for w in model.weights)
     model.fit(-X, LABELS, 12, epochs=3, verbose=0)

@@ -11,7 +11,8 @@ import pytest
 
 from cnnlite import random_state
 from cnnlite.kernels import registry
-from cnnlite.kernels.registry import BACKENDS, kernel_table
+from cnnlite.kernels.registry import kernel_table
+from tests.backends import ON_CPU
 from tests.models.network import LABELS, X, network
 from tests.processes import HEED_CTRL_C, output_of, run_python
 
@@ -41,7 +42,7 @@ print(hashlib.sha256(b"".join(p.tobytes() for p in parts)).hexdigest(), threads.
 """
 
 
-@pytest.mark.parametrize("backend", [b for b in BACKENDS if b != "reference"])
+@pytest.mark.parametrize("backend", [b for b in ON_CPU if b != "reference"])
 def test_training_has_the_same_bits_on_any_number_of_threads(backend: str):
     """Ten steps of a LeNet with dropout, each run in a process of its own, really shared.
 
