@@ -84,9 +84,10 @@ def _gru(
             clear(kept, 0, kept.size)
             for gate in range(3 if reset_after else 2):
                 add_product(parts[gate], hidden, panels, bias, drop, gate, tile)
-            for x in (u, r):
-                for k in range(x.size):
-                    x[k] = recurrent_activation(x[k], ())
+            for k in range(u.size):
+                u[k] = recurrent_activation(u[k], ())
+            for k in range(r.size):
+                r[k] = recurrent_activation(r[k], ())
             if reset_after:
                 for k in range(g.size):
                     g[k] = fma(r[k], kept[k], g[k])

@@ -76,9 +76,12 @@ def _lstm(
             read_step(sums, z, tile, t)
             for gate in range(4):
                 add_product(sums[gate], hidden, panels, tile.none, drop, gate, tile)
-            for x in (i, f, o):
-                for k in range(x.size):
-                    x[k] = recurrent_activation(x[k], ())
+            for k in range(i.size):
+                i[k] = recurrent_activation(i[k], ())
+            for k in range(f.size):
+                f[k] = recurrent_activation(f[k], ())
+            for k in range(o.size):
+                o[k] = recurrent_activation(o[k], ())
             for k in range(g.size):
                 g[k] = activation(g[k], ())
             write_step(gates, sums, tile, t)

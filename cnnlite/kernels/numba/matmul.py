@@ -19,6 +19,7 @@ from cnnlite.kernels.numba.product import (
     room_for_panels,
     width,
 )
+from cnnlite.kernels.numba.reductions import columns
 from cnnlite.kernels.numba.rows import BANDWIDTH, add_parts, parts_of
 from cnnlite.kernels.numba.simd import lanes
 
@@ -138,12 +139,8 @@ def bias_gradient(db, dy, *, accumulate=False):
 
 @tiled
 def _column_sums(parts: F2, x: F2):
-    rows, columns = x.shape
-    step = (rows + len(parts) - 1) // max(1, len(parts))
+    rows, width = x.shape
+    step, nothing = (rows + len(parts) - 1) // max(1, len(parts)), x.dtype.type(0)
     for part in prange(len(parts)):
-        out = parts[part]
-        out[:] = 0
-        for r in range(part * step, min(rows, (part + 1) * step)):
-            of = x[r]
-            for k in range(columns):
-                out[k] += of[k]
+        count = min(rows, (part + 1) * step) - part * step
+        columns(parts[part], x.reshape(-1), part * step * width, count, width, nothing, False)

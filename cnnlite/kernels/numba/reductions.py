@@ -11,7 +11,8 @@ from numba import prange
 from cnnlite.kernels import threads
 from cnnlite.kernels.numba.compiling import F1, F2, F3, B, D, N, inlined, tiled
 from cnnlite.kernels.numba.rows import row_max, row_sum
-from cnnlite.kernels.numba.simd import lanes, larger, load, splat, store
+from cnnlite.kernels.numba.simd import lanes, larger, load, load_upto, splat, store, store_upto
+from cnnlite.kernels.numba.views import span
 
 __all__ = ["reduce"]
 
@@ -40,19 +41,20 @@ def reduce(y, x, *, function, axes, accumulate=False):
 
 @functools.lru_cache(256)
 def _groups(shape, axes):
-    """Return (outer, count, inner) of each group of neighbouring axes, from the last on.
+    """Return (outer, count, inner) of each group of neighbouring axes, from the first on.
 
-    The groups are reduced one after the other.
+    The groups are reduced one after the other.  The first one's columns fill vectors best, and
+    leave little for the others.
     """
     found: list[tuple[int, int, int]] = []
-    rest = list(shape)
-    for first in reversed(axes):
-        if found and first + 1 in axes:  # one more axis of a group
-            _, count, inner = found[-1]
-            found[-1] = (math.prod(rest[:first]), shape[first] * count, inner)
+    for axis in axes:
+        inner = math.prod(shape[axis + 1 :])
+        if found and axis - 1 in axes:  # one more axis of a group
+            outer, count, _ = found[-1]
+            found[-1] = (outer, count * shape[axis], inner)
         else:
-            found.append((math.prod(rest[:first]), shape[first], math.prod(rest[first + 1 :])))
-        del rest[first]
+            outer = math.prod(shape[n] for n in range(axis) if n not in axes)
+            found.append((outer, shape[axis], inner))
     return found or [(1, 1, math.prod(shape))]
 
 
@@ -83,7 +85,7 @@ def _combined(a, b, maximum):
 
 
 @inlined
-def _columns(totals, x, start, rows, width, nothing, maximum):
+def columns(totals, x, start, rows, width, nothing, maximum):
     """Combine columns of ``rows`` rows of x, which begin at element ``start``, ``width`` apart."""
     wide, whole = 4 * lanes(x), totals.size - totals.size % lanes(x)
     many = whole - whole % wide
@@ -104,11 +106,13 @@ def _columns(totals, x, start, rows, width, nothing, maximum):
         for r in range(rows):
             a = _combined(a, load(x, start + r * width + j), maximum)
         store(totals, j, a)
-    for j in range(whole, totals.size):
-        total = nothing
+    if whole < totals.size:
+        a = splat(nothing)
         for r in range(rows):
-            total = _combined(total, x[np.uint64(start + r * width + j)], maximum)
-        totals[j] = total
+            at = start + r * width
+            value = load_upto(x, at + whole, at + totals.size, nothing)
+            a = _combined(a, value, maximum)
+        store_upto(totals, whole, totals.size, a)
 
 
 @inlined
@@ -137,11 +141,11 @@ def _reduce(y: F1, partial: F2, x: F3, slices: N, maximum: B, scale: D, accumula
         for o in range(group * step, min(outer, (group + 1) * step)):
             at, to = (o * count + start) * inner + first, o * inner + first
             if inner == 1:
-                totals[0] = _row(flat[at : at + end - start], maximum)
+                totals[0] = _row(span(flat, at, at + end - start), maximum)
             elif maximum:
-                _columns(totals, flat, at, end - start, inner, nothing, True)
+                columns(totals, flat, at, end - start, inner, nothing, True)
             else:
-                _columns(totals, flat, at, end - start, inner, nothing, False)
+                columns(totals, flat, at, end - start, inner, nothing, False)
             if slices == 1:
                 _finish(y[to : to + totals.size], totals, scale, accumulate)
             else:
