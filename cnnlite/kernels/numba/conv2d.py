@@ -13,13 +13,19 @@ reverse.  The same holds for columns.
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
-
 import numpy as np
-from numba import prange, types
+from numba import prange
 
-from cnnlite.kernels.numba.compiling import F1, F2, F3, F4, B, Kind, N, given, inlined, tiled
+from cnnlite.kernels.numba.axes import A, Axis
+from cnnlite.kernels.numba.compiling import F1, F2, F3, F4, B, N, given, inlined, tiled
 from cnnlite.kernels.numba.elementwise import unary
+from cnnlite.kernels.numba.few_filters import (
+    STRIP,
+    few_filters,
+    few_filters_gradient,
+    few_filters_pay,
+    places_seen,
+)
 from cnnlite.kernels.numba.matmul import bias_gradient
 from cnnlite.kernels.numba.normalization import batchnorm_inference
 from cnnlite.kernels.numba.product import (
@@ -47,25 +53,6 @@ TILES = 16
 # and the sum is read and written once for 256 multiplications.
 PIXELS, GATHERED = 256, 65536
 DEPTHWISE_FLOPS = 20.0  # a nanosecond
-
-
-class Axis(NamedTuple):
-    """What a convolution does along one axis.
-
-    Of its ``size`` outputs, output q stands at ``offset + q spacing``, and its tap m of
-    ``taps`` sees the image at ``start + q stride + m dilation``.
-    """
-
-    size: int
-    offset: int
-    spacing: int
-    start: int
-    stride: int
-    taps: int
-    dilation: int
-
-
-A = Annotated[Axis, Kind(types.NamedUniTuple(types.intp, 7, Axis), 0)]
 
 
 def conv2d_forward(y, x, w, bias, *, strides, padding, dilation, groups, activation=None):
@@ -112,6 +99,25 @@ def conv2d_backward_weight(dw, db, dy, x, *, strides, padding, dilation, groups,
         parts = parts.reshape(len(parts), dw.size)
         add_parts(parts.size / BANDWIDTH, dw.reshape(-1), parts, accumulate)
         return
+    if few_filters_pay(filters, *axes):
+        strips = len(dy) * -(-axes[0].size // STRIP)
+        parts = np.empty((min(TILES, strips), dw.shape[3], taps * channels), dw.dtype)
+        seen = places_seen(*axes, channels)
+        for g in range(groups):
+            few_filters_gradient(
+                time / groups,
+                parts,
+                dy,
+                x,
+                seen,
+                *axes,
+                g * filters,
+                filters,
+                g * channels,
+                channels,
+            )
+        _add_turned(parts.size, dw.reshape(-1, dw.shape[3]), parts, accumulate)
+        return
     together = max(1, GATHERED // (PIXELS * max(1, channels)))  # taps of a chunk
     slices = min(-(-TILES * together // max(1, taps)), -(-pixels // PIXELS))
     parts = np.empty((slices, dw.shape[3], taps * channels), dw.dtype)
@@ -152,6 +158,14 @@ def _correlate(y, x, weights, bias, height, across, groups, relu, accumulate):
             groups * flops / DEPTHWISE_FLOPS, y, x, weights, bias, height, across, relu, accumulate
         )
         return
+    if few_filters_pay(filters, height, across):
+        seen = places_seen(height, across, channels)
+        for g in range(groups):
+            few_filters(
+                flops / FLOPS, y, x, weights.reshape(-1), seen, bias, height, across, g * filters,
+                filters, g * channels, channels, relu, accumulate,
+            )  # fmt: skip
+        return
     panels = room_for_panels(len(weights), filters, y.dtype)
     for g in range(groups):
         pack_panels(
@@ -165,6 +179,24 @@ def _correlate(y, x, weights, bias, height, across, groups, relu, accumulate):
 
 
 @inlined
+def _pixel(number, height, across):
+    """Return the image, the row and the column of an output's pixel."""
+    n, q = divmod(number, height.size * across.size)
+    return n, q // across.size, q % across.size
+
+
+@inlined
+def _following(n, i, j, height, across):
+    """Return the next pixel, without the divisions that take longer than a pixel's work."""
+    j += 1
+    if j == across.size:
+        i, j = i + 1, 0
+        if i == height.size:
+            n, i = n + 1, 0
+    return n, i, j
+
+
+@inlined
 def _gather(rows, at, x, n, i, j, height, across, first, last, channel, channels):
     """Write what taps first..last - 1 of the kernel see at output (i, j) of image n to ``rows``.
 
@@ -174,12 +206,19 @@ def _gather(rows, at, x, n, i, j, height, across, first, last, channel, channels
     _, image_height, image_width, depth = x.shape
     flat = x.reshape(x.size)
     together = across.dilation == 1 and channels == depth  # taps side by side lie so in x
-    tap = first
+    top, edge = height.start + i * height.stride, across.start + j * across.stride
+    if together and last - first == height.taps * across.taps and edge >= 0 <= top:
+        bottom = top + (height.taps - 1) * height.dilation
+        if bottom < image_height and edge + across.taps <= image_width:  # most pixels
+            of, run = ((n * image_height + top) * image_width + edge) * depth, across.taps * depth
+            for _ in range(height.taps):
+                copy_run(rows, at, flat, of, run)
+                at, of = at + run, of + height.dilation * image_width * depth
+            return
+    tap, up, left = first, first // across.taps, first % across.taps
     while tap < last:
-        left = tap % across.taps
         run = min(across.taps - left, last - tap) if together else 1
-        h = height.start + i * height.stride + tap // across.taps * height.dilation
-        w = across.start + j * across.stride + left * across.dilation
+        h, w = top + up * height.dilation, edge + left * across.dilation
         before, inside = run, 0
         if 0 <= h < image_height:
             before = min(run, max(0, -w))
@@ -193,7 +232,9 @@ def _gather(rows, at, x, n, i, j, height, across, first, last, channel, channels
         if before + inside < run:
             clear(rows, at, (run - before - inside) * channels)
         at += (run - before - inside) * channels
-        tap += run
+        tap, left = tap + run, left + run
+        if left == across.taps:
+            up, left = up + 1, 0
 
 
 @tiled
@@ -215,13 +256,13 @@ def _group(
         size = min(BLOCK, pixels - first)
         out, places = np.empty(ROWS * wide, y.dtype), np.empty(BLOCK, np.intp)
         rows = np.empty(BLOCK * depth + lanes(y), y.dtype)
+        n, i, j = _pixel(first, height, across)
         for r in range(size):
-            n, q = divmod(first + r, height.size * across.size)
-            i, j = divmod(q, across.size)
             _gather(rows, r * depth, x, n, i, j, height, across, 0, taps, channel, channels)
             row = n * y.shape[1] + height.offset + i * height.spacing
             column = across.offset + j * across.spacing
             places[r] = (row * y.shape[2] + column) * y.shape[3] + filter_ + p * wide
+            n, i, j = _following(n, i, j, height, across)
         block_product(
             to, places, rows, 0, depth, False, size, panels, p * depth * wide, depth,
             max(0, min(share * wide, filters - p * wide)), bias, filter_ + p * wide, relu,
@@ -264,12 +305,12 @@ def _weight_gradient(
         end = min(pixels, (part + 1) * step)
         for first in range(part * step, end, PIXELS):
             size = min(PIXELS, end - first)
+            n, i, j = _pixel(first, height, across)
             for r in range(size):
-                n, q = divmod(first + r, height.size * across.size)
-                i, j = divmod(q, across.size)
                 _gather(row, 0, x, n, i, j, height, across, low, high, channel, channels)
                 for p in range(count):
                     copy_panel_row(panels, (p * size + r) * wide, row, p * wide)
+                n, i, j = _following(n, i, j, height, across)
             pack_rows(packed, flat, first * dy.shape[3] + filter_, dy.shape[3], filters, size)
             block_product(
                 to, places, packed, 0, 0, True, filters, panels, 0, size, depth, none, 0, False,

@@ -20,10 +20,12 @@ from cnnlite.kernels.numba.simd import (
     fma,
     lanes,
     load,
+    load_upto,
     maximum,
     splat,
     spread,
     store,
+    store_upto,
 )
 
 __all__ = [
@@ -120,15 +122,16 @@ def _write(y, place, out, row, columns, bias, column, relu, accumulate):
                 value = maximum(value, splat(y.dtype.type(0)))  # NaN stays
             store(y, place + k, value)
         return
-    for k in range(columns):
-        value = out[at + k]
+    none = y.dtype.type(0)
+    for k in range(0, columns, half):
+        value = load(out, at + k)
         if accumulate:
-            value += y[place + k]
+            value = value + load_upto(y, place + k, place + columns, none)
         if bias.size:
-            value += bias[column + k]
-        if relu and value < 0:
-            value = y.dtype.type(0)
-        y[place + k] = value
+            value = value + load_upto(bias, column + k, column + columns, none)
+        if relu:
+            value = maximum(value, splat(none))
+        store_upto(y, place + k, place + columns, value)
 
 
 @inlined
