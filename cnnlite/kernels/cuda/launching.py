@@ -86,7 +86,8 @@ def check() -> None:
         cuda.current_context()
         reason = "no device was found"
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(" :.")
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = words.partition(". ")[0].rstrip(" :.")  # then follows advice on Numba's settings
     raise BackendError(
         f'back end "cuda": no GPU can be used. Got {reason}. Install an NVIDIA driver, or set '
         f"NUMBA_ENABLE_CUDASIM=1 before Python starts, to run kernels in a (slow) simulator."
