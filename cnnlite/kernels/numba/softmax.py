@@ -32,6 +32,8 @@ __all__ = [
 
 # Nanoseconds for an element on one core: an exponential, and reading and writing it.
 FORWARD, BACKWARD = 1.0, 0.5
+# Elements of a row that is worth a loop of its own: at most 15 are left over for single ones.
+LONG = 256
 
 
 def softmax_forward(y, x):
@@ -71,6 +73,18 @@ def sum_rows(sums, x, count):
 @inlined
 def exp_rows(y, x, largest, sums, count):
     """Write ``e^(x - max x)`` of each row to y, with the maxima and the sums of the rows."""
+    if count >= LONG:
+        shifted = np.empty(count, x.dtype)  # y may be x
+        for r in range(largest.size):
+            out, of = row(y, r, count), row(x, r, count)
+            most = row_max(of)
+            largest[r] = most
+            for k in range(count):
+                shifted[k] = of[k] - most
+            for k in range(count):
+                out[k] = exp(shifted[k])
+            sums[r] = row_sum(out)
+        return
     shift_rows(y, x, largest, count)
     for k in range(y.size):
         y[k] = exp(y[k])
