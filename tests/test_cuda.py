@@ -6,7 +6,7 @@ import pytest
 
 from tests.processes import error_of, run_python
 
-pytest.importorskip("numba")
+pytest.importorskip("numba", reason='needs Numba: pip install "cnnlite-engine[numba]"')
 
 
 @pytest.mark.numba

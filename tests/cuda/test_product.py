@@ -6,10 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
+from numba import cuda as numba_cuda
 
 from cnnlite.kernels import cuda
+from cnnlite.kernels.cuda import launching
 from cnnlite.kernels.cuda.indices import divided, divisor
-from cnnlite.kernels.cuda.launching import SIMULATED
 
 # Sizes of which all, some or none are multiples of four, in one tile, in several, in slices.
 SIZES = [(16, 16, 8), (20, 36, 40), (17, 19, 13), (3, 20, 41), (1, 5, 64)]
@@ -35,13 +36,22 @@ def test_matmul_of_whole_numbers_is_exact(size: tuple[int, int, int], dtype: str
         np.testing.assert_array_equal(y, a @ b)
 
 
-@pytest.mark.skipif(not SIMULATED, reason="calls a function of the device from the host")
+@launching.kernel
+def divide(quotients, remainders, numbers, by):
+    for i in range(numba_cuda.grid(1), numbers.size, numba_cuda.gridsize(1)):
+        quotients[i], remainders[i] = divided(numbers[i], by)
+
+
 def test_division():
+    """As on the device, where it is two multiplications: all edges of every quotient."""
     largest = 2**31 - 1
-    numbers = {1, 2, 3, 5, 7, 10, 147, 224 * 224, largest - 1, largest}
-    numbers |= {2**n + d for n in range(2, 31) for d in (-1, 0, 1)}
-    for d in numbers:
+    divisors = {1, 2, 3, 5, 7, 10, 147, 224 * 224, largest - 1, largest}
+    divisors |= {2**n + d for n in range(2, 31) for d in (-1, 0, 1)}
+    for d in sorted(divisors):
         assert divisor(d).multiplier < 2**32
-        for n in (0, 1, d - 1, d, d + 1, largest // d * d - 1, largest // d * d, largest):
-            if 0 <= n <= largest:
-                assert divided(n, divisor(d)) == divmod(n, d)
+        edges = (0, 1, d - 1, d, d + 1, largest // d * d - 1, largest // d * d, largest)
+        given = np.array([n for n in edges if 0 <= n <= largest])
+        found = [numba_cuda.to_device(np.full_like(given, -1)) for _ in range(2)]
+        divide.over(given.size, *found, numba_cuda.to_device(given), divisor(d))
+        for array, expected in zip(found, np.divmod(given, d), strict=True):
+            np.testing.assert_array_equal(array.copy_to_host(), expected)

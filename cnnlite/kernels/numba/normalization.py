@@ -1,9 +1,9 @@
-"""Batch, layer and local response normalization.
+"""Batch normalization, down the columns of a matrix.
 
-Batch normalization works down the columns of a matrix.  Where those are few, several rows are
-taken as one long row, so that they fill vectors: what holds for a column is repeated side by
-side, and the sums of the repeats are added at the end.  A matrix is then a flat array of long
-rows, the last of which may be shorter.  With a mask, each row stands for itself.
+Where the columns are few, several rows are taken as one long row, so that they fill vectors:
+what holds for a column is repeated side by side, and the sums of the repeats are added at the
+end.  A matrix is then a flat array of long rows, the last of which may be shorter.  With a mask,
+each row stands for itself.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import math
 import numpy as np
 from numba import prange
 
-from cnnlite.kernels.numba.compiling import D2, F1, F2, U1, B, D, N, given, inlined, tiled
-from cnnlite.kernels.numba.functions import exp, log
+from cnnlite.kernels.numba.compiling import D2, F1, F2, U1, B, D, given, inlined, tiled
 from cnnlite.kernels.numba.simd import (
     fma,
     lanes,
@@ -22,11 +21,9 @@ from cnnlite.kernels.numba.simd import (
     load,
     load_upto,
     maximum,
-    reduce_add,
     splat,
     store,
     store_upto,
-    upto,
     where,
 )
 
@@ -35,15 +32,12 @@ __all__ = [
     "batchnorm_forward",
     "batchnorm_inference",
     "batchnorm_update",
-    "layernorm_backward",
-    "layernorm_forward",
-    "lrn_backward",
-    "lrn_forward",
+    "tile_rows",
 ]
 
-# Nanoseconds for an element on one core: of what streams, and of a power (a Zen 4 with
-# AVX-512, November 2026: batch normalization's passes 0.12 to 0.2, layer normalization 0.3 to 0.4).
-STREAM_NS, POWER_NS = 0.15, 1.5
+# Nanoseconds for an element on one core: a pass took 0.12 to 0.2 (a Zen 4 with AVX-512, November
+# 2026).
+STREAM_NS = 0.15
 # What Keras adds to the number of rows that a mask chooses.
 MASK_EPSILON = 1e-7
 # Elements of a long row at most: some vectors, between which little else is done.
@@ -92,32 +86,6 @@ def batchnorm_update(moving_mean, moving_variance, mean, variance, *, momentum):
     _move(cost, moving_mean, moving_variance, mean, variance, momentum)
 
 
-def layernorm_forward(y, mean, inverse, x, gamma, beta, *, epsilon, rms_scaling=False):
-    gamma, beta = given(gamma, x.dtype), given(beta, x.dtype)
-    _normalize_rows(2 * STREAM_NS * x.size, y, mean, inverse, x, gamma, beta, epsilon, rms_scaling)
-
-
-def layernorm_backward(
-    dx, dgamma, dbeta, dy, x, mean, inverse, gamma, *, rms_scaling=False, accumulate=False
-):
-    dtype = x.dtype
-    _row_gradients(
-        2 * STREAM_NS * x.size, given(dx, dtype, 2), given(dgamma, dtype), given(dbeta, dtype),
-        dy, x, mean, inverse, given(gamma, dtype), rms_scaling, dx is not None, accumulate,
-    )  # fmt: skip
-
-
-def lrn_forward(y, x, *, radius, k, alpha, beta):
-    _divide(POWER_NS * x.size, y, x, radius, k, alpha, beta)
-
-
-def lrn_backward(dx, dy, x, *, radius, k, alpha, beta, accumulate=False):
-    _division_gradient(POWER_NS * x.size, dx, dy, x, radius, k, alpha, beta, accumulate)
-
-
-# Batch normalization
-
-
 @inlined
 def _repeats(C, masked):
     """Return how many rows are taken as one: a power of 2, so that most fill whole vectors."""
@@ -128,7 +96,8 @@ def _repeats(C, masked):
 
 
 @inlined
-def _rows_of_tile(C, repeats):
+def tile_rows(C, repeats):
+    """Return how many rows of C elements make a tile: a multiple of those taken as one."""
     return max(ROWS, TILE // max(1, C)) // repeats * repeats
 
 
@@ -173,7 +142,7 @@ def _counted(mask, masked, first, last):
 def _moments(mean: F1, variance: F1, x: F2, mask: U1, masked: B):
     rows, C = x.shape
     repeats = _repeats(C, masked)
-    step = _rows_of_tile(C, repeats)
+    step = tile_rows(C, repeats)
     tiles = (rows + step - 1) // step
     counts, means, squares = np.empty(tiles), np.empty((tiles, C)), np.empty((tiles, C))
     for tile in prange(tiles):
@@ -276,7 +245,7 @@ def _scale_and_shift(variance, gamma, beta, epsilon):
 def _normalize(y: F2, x: F2, mean: F1, variance: F1, gamma: F1, beta: F1, epsilon: D, relu: B):
     rows, C = x.shape
     repeats = _repeats(C, False)
-    step = _rows_of_tile(C, repeats)
+    step = tile_rows(C, repeats)
     scale, shift = _scale_and_shift(variance, gamma, beta, epsilon)
     center, scale, shift = (
         _repeated(mean, repeats), _repeated(scale, repeats), _repeated(shift, repeats)
@@ -318,7 +287,7 @@ def _column_gradients(
     """Compute the sums over the rows, of dy and of dy (x - mean), and what follows from them."""
     rows, C = x.shape
     repeats = _repeats(C, False)
-    step = _rows_of_tile(C, repeats)
+    step = tile_rows(C, repeats)
     tiles = (rows + step - 1) // step
     scale, shift = _scale_and_shift(variance, gamma, beta, epsilon)
     center, scale, shift = (
@@ -378,7 +347,7 @@ def _input_gradient(
     # dy (x - mean) divided by the variance.
     rows, C = x.shape
     repeats = _repeats(C, masked)
-    step = _rows_of_tile(C, repeats)
+    step = tile_rows(C, repeats)
     scale, shift = _scale_and_shift(variance, gamma, beta, epsilon)
     first, second = np.empty_like(mean), np.empty_like(mean)
     for c in range(C):
@@ -419,208 +388,3 @@ def _gradient_row(
         if accumulate:
             gradient = gradient + load_upto(dx, at + k, at + width, nothing)
         store_upto(dx, at + k, at + width, gradient)
-
-
-# Layer normalization
-
-
-@inlined
-def _full(x, count, other):
-    """Return x, or if it has no elements so many times ``other``, and zeros for a vector."""
-    out = np.zeros(count + lanes(x), x.dtype)
-    for k in range(count):
-        out[k] = x[k] if x.size else other
-    return out
-
-
-@inlined
-def _row_moments(x, at, K):
-    """Return the mean and the variance of the row at ``at``."""
-    sums = left = squares = splat(x.dtype.type(0))
-    for k in range(0, K, lanes(x)):
-        sums = sums + load_upto(x, at + k, at + K, x.dtype.type(0))
-    size = x.dtype.type(K)
-    mean = reduce_add(sums) / size
-    about = splat(mean)
-    for k in range(0, K, lanes(x)):
-        off = load_upto(x, at + k, at + K, mean) - about
-        left, squares = left + off, fma(off, off, squares)
-    # What rounding left over of the mean is made good.
-    rest = reduce_add(left) / size
-    variance = reduce_add(squares) / size - rest * rest
-    if not math.isinf(mean):
-        mean += rest
-    return mean, like(variance, 0) if variance < 0 else variance  # NaN stays
-
-
-@tiled
-def _normalize_rows(
-    y: F2, mean: F1, inverse: F1, x: F2, gamma: F1, beta: F1, epsilon: D, rms_scaling: B
-):
-    rows, K = x.shape
-    step = _rows_of_tile(K, 1)
-    nothing, one = x.dtype.type(0), x.dtype.type(1)
-    gamma, beta = _full(gamma, K, one), _full(beta, K, nothing)
-    for tile in prange((rows + step - 1) // step):
-        for r in range(tile * step, min(rows, (tile + 1) * step)):
-            center, variance = _row_moments(x, r * K, K)
-            scale = one / np.sqrt(variance + like(variance, epsilon))
-            mean[r], inverse[r] = center, scale
-            about, factor = splat(nothing if rms_scaling else center), splat(scale)
-            at, end = r * K, (r + 1) * K
-            for k in range(0, K, lanes(x)):
-                normal = (load_upto(x, at + k, end, nothing) - about) * factor
-                store_upto(y, at + k, end, normal * load(gamma, k) + load(beta, k))
-
-
-@tiled
-def _row_gradients(
-    dx: F2, dgamma: F1, dbeta: F1, dy: F2, x: F2, mean: F1, inverse: F1, gamma: F1,
-    rms_scaling: B, needs_dx: B, accumulate: B,
-):  # fmt: skip
-    rows, K = x.shape
-    step = _rows_of_tile(K, 1)
-    tiles = (rows + step - 1) // step
-    nothing, size = x.dtype.type(0), x.dtype.type(K)
-    gamma = _full(gamma, K, x.dtype.type(1))
-    sums = np.zeros((tiles, K + lanes(x)), x.dtype)
-    products = np.zeros((tiles, K + lanes(x)), x.dtype)
-    for tile in prange(tiles):
-        for r in range(tile * step, min(rows, (tile + 1) * step)):
-            center = nothing if rms_scaling else mean[r]
-            first, second = _add_row_products(
-                sums[tile], products[tile], dy, x, r * K, K, center, inverse[r], gamma
-            )
-            if needs_dx:
-                first = nothing if rms_scaling else first / size
-                second = second / size * inverse[r]
-                _row_gradient(
-                    dx, dy, x, r * K, K, mean[r], inverse[r], gamma, first, second, accumulate
-                )
-    _add_parts(dbeta, sums, accumulate)
-    _add_parts(dgamma, products, accumulate)
-
-
-@inlined
-def _add_row_products(sums, products, dy, x, at, K, center, scale, gamma):
-    """Add a row of dy, and dy times n = (x - center) scale, to the sums and the products.
-
-    Return the row's sums of g = dy gamma and of g n.
-    """
-    nothing = x.dtype.type(0)
-    about, factor = splat(center), splat(scale)
-    first = second = splat(nothing)
-    for k in range(0, K, lanes(x)):
-        gradient = load_upto(dy, at + k, at + K, nothing)
-        normal = upto((load_upto(x, at + k, at + K, nothing) - about) * factor, K - k)
-        store(sums, k, load(sums, k) + gradient)
-        store(products, k, fma(gradient, normal, load(products, k)))
-        gradient = gradient * load(gamma, k)
-        first, second = first + gradient, fma(gradient, normal, second)
-    return reduce_add(first), reduce_add(second)
-
-
-@inlined
-def _row_gradient(dx, dy, x, at, K, mean, scale, gamma, first, second, accumulate):
-    """Compute scale (g - first - (x - mean) second)."""
-    nothing = x.dtype.type(0)
-    about, factor, less, slope = splat(mean), splat(scale), splat(first), splat(second)
-    for k in range(0, K, lanes(x)):
-        gradient = load_upto(dy, at + k, at + K, nothing) * load(gamma, k)
-        off = load_upto(x, at + k, at + K, nothing) - about
-        gradient = (gradient - less - off * slope) * factor
-        if accumulate:
-            gradient = gradient + load_upto(dx, at + k, at + K, nothing)
-        store_upto(dx, at + k, at + K, gradient)
-
-
-@inlined
-def _add_parts(out, parts, accumulate):
-    """Set ``out`` to, or let it grow by, the sum of the rows of ``parts``, in double precision."""
-    total = np.zeros(out.size)
-    for part in range(len(parts)):
-        for k in range(out.size):
-            total[k] += parts[part, k]
-    for k in range(out.size):
-        out[k] = like(out[k], total[k]) + (out[k] if accumulate else like(out[k], 0))
-
-
-# Local response normalization
-#
-# What the windows move over lies between zeros: ``radius`` of them before, and after it as many
-# and a vector.
-
-
-@inlined
-def _framed(x, C, radius):
-    return np.zeros(C + 2 * radius + lanes(x), x.dtype)
-
-
-@inlined
-def _window_sum(framed, c, radius):
-    """Return the sums of the windows around columns c, c + 1, ..."""
-    total = load(framed, c)
-    for i in range(1, 2 * radius + 1):
-        total = total + load(framed, c + i)
-    return total
-
-
-@inlined
-def _powers(base, power, framed, x, at, C, radius, k, alpha, beta):
-    """Set ``base`` to d = k + alpha (sum of squares), and ``power`` to d^-beta, in all columns."""
-    nothing = x.dtype.type(0)
-    for c in range(0, C, lanes(x)):
-        value = load_upto(x, at + c, at + C, nothing)
-        store(framed, radius + c, value * value)
-    factor, term = splat(like(nothing, alpha)), splat(like(nothing, k))
-    for c in range(0, C, lanes(x)):
-        store(base, c, fma(_window_sum(framed, c, radius), factor, term))
-    exponent = like(nothing, -beta)
-    for c in range(power.size):
-        power[c] = exp(exponent * log(base[c]))
-
-
-@tiled
-def _divide(y: F2, x: F2, radius: N, k: D, alpha: D, beta: D):
-    rows, C = x.shape
-    step = _rows_of_tile(C, 1)
-    nothing = x.dtype.type(0)
-    for tile in prange((rows + step - 1) // step):
-        framed = _framed(x, C, radius)
-        base, power = _whole_vectors(x, C), _whole_vectors(x, C)
-        for r in range(tile * step, min(rows, (tile + 1) * step)):
-            at, end = r * C, (r + 1) * C
-            _powers(base, power, framed, x, at, C, radius, k, alpha, beta)
-            for c in range(0, C, lanes(x)):
-                value = load_upto(x, at + c, end, nothing)
-                store_upto(y, at + c, end, value * load(power, c))
-
-
-@inlined
-def _whole_vectors(x, C):
-    return np.ones((C + lanes(x) - 1) // lanes(x) * lanes(x), x.dtype)
-
-
-@tiled
-def _division_gradient(dx: F2, dy: F2, x: F2, radius: N, k: D, alpha: D, beta: D, accumulate: B):
-    rows, C = x.shape
-    step = _rows_of_tile(C, 1)
-    nothing = x.dtype.type(0)
-    for tile in prange((rows + step - 1) // step):
-        squares, terms = _framed(x, C, radius), _framed(x, C, radius)
-        base, power = _whole_vectors(x, C), _whole_vectors(x, C)
-        for r in range(tile * step, min(rows, (tile + 1) * step)):
-            at, end = r * C, (r + 1) * C
-            _powers(base, power, squares, x, at, C, radius, k, alpha, beta)
-            for c in range(0, C, lanes(x)):
-                product = load_upto(dy, at + c, end, nothing) * load_upto(x, at + c, end, nothing)
-                product = product * (load(power, c) / load(base, c))
-                store(terms, radius + c, upto(product, C - c))
-            factor = splat(like(nothing, -2 * alpha * beta))
-            for c in range(0, C, lanes(x)):
-                gradient = load_upto(dy, at + c, end, nothing) * load(power, c)
-                value = load_upto(x, at + c, end, nothing) * factor
-                gradient = fma(value, _window_sum(terms, c, radius), gradient)
-                if accumulate:
-                    gradient = gradient + load_upto(dx, at + c, end, nothing)
-                store_upto(dx, at + c, end, gradient)
